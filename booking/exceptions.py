@@ -1,0 +1,55 @@
+"""Why a booking workflow says no, in the words the person who asked will read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class BookingError(Exception):
+    """Something could not be done, and nothing was changed. ``detail`` holds what the page needs to go on."""
+
+    message: str | Promise = _("This could not be done. Nothing was changed.")
+
+    def __init__(self, message: str | Promise | None = None, **detail: Any) -> None:
+        self.message = message or self.message
+        self.detail = detail
+        super().__init__(str(self.message))
+
+
+class SlotTaken(BookingError):
+    message = _(
+        "Someone took this time while you were choosing. Nothing was booked; here are the times that are free now."
+    )
+
+
+class ClientBusy(SlotTaken):
+    message = _("You already have a session at this time. Nothing was booked; please choose another time.")
+
+
+class OutsideAvailability(BookingError):
+    message = _("This time is not offered. Nothing was booked; please choose one of the free times.")
+
+
+class HoldOver(BookingError):
+    message = _(
+        "The ten minutes are over, so the times are free again. Your choices are still here; hold them once more."
+    )
+
+
+class TooManyHolds(BookingError):
+    message = _("You are already holding three choices. Finish or let go of one of them, then hold this one.")
+
+
+class KeyReused(BookingError):
+    message = _("This page was already used for another booking. Nothing new was booked; please start again.")
+
+
+class CannotChange(BookingError):
+    message = _("A session in this state cannot be changed any more. Nothing was changed.")
+
+
+class CourseInvalid(BookingError):
+    message = _("This course cannot be planned as asked. Please change the rhythm, the number or the time.")

@@ -1,0 +1,79 @@
+"""The outbox: a notice is a row with a state before it is an e-mail."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from booking.enums import NotificationKind, NotificationState
+
+
+class Notification(models.Model):
+    """One notice about one appointment, or about a whole series, to one address.
+
+    It is rendered when it is sent, from what is true then.
+    """
+
+    Kind = NotificationKind
+    State = NotificationState
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    kind = models.CharField(_("kind"), max_length=24, choices=NotificationKind.choices)
+    client = models.ForeignKey("clients.Client", models.CASCADE, related_name="notifications", verbose_name=_("client"))
+    appointment = models.ForeignKey(
+        "booking.Appointment",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notifications",
+        verbose_name=_("appointment"),
+    )
+    series = models.ForeignKey(
+        "booking.Series", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("series")
+    )
+    # the version of the time it speaks of; a moved session has a higher one
+    sequence = models.PositiveIntegerField(_("version"), default=0)
+    recipient = models.EmailField(_("to"))
+    state = models.CharField(
+        _("state"), max_length=12, choices=NotificationState.choices, default=NotificationState.QUEUED
+    )
+    created_at = models.DateTimeField(_("made"), editable=False)
+    due_at = models.DateTimeField(_("due"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    # as sent, for the desk
+    subject = models.CharField(_("subject"), max_length=200, blank=True)
+    body = models.TextField(_("text"), blank=True)
+
+    class Meta:
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["appointment", "kind", "sequence"],
+                condition=Q(series=None),
+                name="notification_once_per_appointment",
+            ),
+            models.UniqueConstraint(
+                fields=["series", "kind", "sequence"],
+                condition=Q(appointment=None),
+                name="notification_once_per_series",
+            ),
+            models.CheckConstraint(
+                condition=Q(series=None, appointment__isnull=False) | Q(series__isnull=False, appointment=None),
+                name="notification_about_one_thing",
+            ),
+            models.CheckConstraint(condition=Q(state__in=NotificationState.values), name="notification_state_listed"),
+        ]
+        indexes = [
+            # due notices, oldest first: what the sender claims and /readyz watches
+            models.Index(fields=["due_at"], condition=Q(state="queued"), name="notification_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.recipient}"

@@ -1,0 +1,80 @@
+"""A series: one decision for several dates."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pghistory
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from booking.enums import Outcome
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Series(models.Model):
+    """The rule that a client chose; the dates it made are appointments."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey("clients.Client", models.PROTECT, related_name="series", verbose_name=_("client"))
+    treatment = models.ForeignKey(
+        "therapists.Treatment", models.PROTECT, related_name="series", verbose_name=_("treatment")
+    )
+    # booking.engine.recurrence.Course as JSON
+    course = models.JSONField(_("course"))
+    request = models.OneToOneField(
+        "booking.BookingRequest", models.PROTECT, null=True, blank=True, related_name="series", editable=False
+    )
+    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("series")
+        verbose_name_plural = _("series")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.client}, {self.treatment}"
+
+
+class PlannedDate(models.Model):
+    """One wished date of a series and what became of it, the dates that could not be placed included."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    series = models.ForeignKey(Series, models.CASCADE, related_name="planned_dates", verbose_name=_("series"))
+    position = models.PositiveSmallIntegerField(_("position"))
+    wished_date = models.DateField(_("wished date"))
+    wished_time = models.TimeField(_("wished time"))
+    wished_therapist = models.ForeignKey(
+        "therapists.Therapist",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("wished therapist"),
+    )
+    outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices)
+    # booking.engine.why.Why as JSON: the rule that stood in the way
+    reason = models.JSONField(_("reason"), default=dict, blank=True)
+    appointment = models.OneToOneField(
+        "booking.Appointment",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="planned_date",
+        verbose_name=_("appointment"),
+    )
+
+    class Meta:
+        verbose_name = _("planned date")
+        verbose_name_plural = _("planned dates")
+        ordering = ["series", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["series", "position"], name="planned_date_position_once"),
+            models.CheckConstraint(condition=Q(position__gte=1), name="planned_date_position_from_one"),
+            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="planned_date_outcome_listed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.get_outcome_display()}"
