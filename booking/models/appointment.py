@@ -50,6 +50,8 @@ class Hold(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=HoldState.choices, default=HoldState.LIVE)
     created_at = models.DateTimeField(_("since"), editable=False)
     expires_at = models.DateTimeField(_("until"))
+    # how many slots it keeps
+    size = models.PositiveSmallIntegerField(_("slots"))
     # what was asked for (booking.engine.recurrence.Course) and the plan being held, date by date; empty for a single session
     course = models.JSONField(_("course"), default=dict, blank=True)
     plan = models.JSONField(_("plan"), default=dict, blank=True)
@@ -185,7 +187,7 @@ class Appointment(models.Model):
                 name="appointment_held_or_of_a_client",
             ),
             models.CheckConstraint(
-                condition=Q(series=None, position=None) | Q(series__isnull=False, position__gte=1),
+                condition=Q(series=None) | Q(position__gte=1),
                 name="appointment_position_in_series",
             ),
             models.UniqueConstraint(fields=["series", "position"], name="position_once_per_series"),

@@ -1,0 +1,190 @@
+"""Hold slots while someone reads, then book what is held: all of it or none of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from booking.enums import AppointmentStatus, AuditAction, HoldState, NotificationKind
+from booking.exceptions import HoldOver, KeyReused, TooManyHolds
+from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
+from booking.notifications.outbox import enqueue
+from booking.services.appointments import facts, unsaved_appointment
+from booking.services.guard import Choice, lock, overlap_raises, require_offered
+from clients.models import Client, User
+from therapists.models import Treatment
+
+HOLD_LASTS = timedelta(minutes=10)
+LIVE_HOLDS_A_PERSON = 3
+
+
+@transaction.atomic
+def hold_choices(
+    choices: Sequence[Choice],
+    *,
+    owner: str,
+    treatment: Treatment,
+    now: datetime,
+    client: Client | None = None,
+    replacing: Hold | None = None,
+    course: Mapping[str, Any] | None = None,
+    plan: Mapping[str, Any] | None = None,
+) -> Hold:
+    """Hold every one of ``choices`` for ten minutes, or none.
+
+    ``owner`` is whoever holds: a random token of a browser, or a user's id. ``replacing`` is a hold of the same owner that is
+    let go in the same transaction, so that its times may be chosen again and nothing is lost when the new ones are not free.
+    Raises TooManyHolds, OutsideAvailability, SlotTaken or ClientBusy; nothing is written then.
+    """
+    _one_at_a_time(owner)
+    if replacing is not None:
+        replacing = Hold.objects.select_for_update(no_key=True).get(pk=replacing.pk, owner=owner)
+        if replacing.state == HoldState.BOOKED:
+            raise HoldOver
+    lock(client=client, therapists={choice.therapist_id for choice in choices}, treatment=treatment, now=now)
+    if replacing is not None:
+        _let_go(replacing)
+    live = Hold.objects.filter(owner=owner, state=HoldState.LIVE, expires_at__gt=now).count()
+    if live >= LIVE_HOLDS_A_PERSON:
+        raise TooManyHolds
+    rooms = require_offered(treatment, choices, client=client, now=now)
+    hold = Hold.objects.create(
+        owner=owner,
+        treatment=treatment,
+        created_at=now,
+        expires_at=now + HOLD_LASTS,
+        size=len(choices),
+        course=course or {},
+        plan=plan or {},
+    )
+    appointments: list[Appointment] = []
+    for choice, room_id in zip(choices, rooms, strict=True):
+        appointment = unsaved_appointment(treatment, choice, room_id=room_id)
+        appointment.status = AppointmentStatus.HELD
+        appointment.hold = hold
+        appointment.position = choice.position
+        appointment.held_until = hold.expires_at
+        appointments.append(appointment)
+    with overlap_raises():
+        Appointment.objects.bulk_create(appointments)
+    return hold
+
+
+@transaction.atomic
+def release_hold(hold: Hold) -> None:
+    """Let the times go before the ten minutes are over. A hold that was booked meanwhile stays booked."""
+    current = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
+    if current.state == HoldState.LIVE:
+        _let_go(current)
+
+
+def release_expired(now: datetime) -> int:
+    """Clear slots whose ten minutes are over and say how many; whoever books there clears them too."""
+    with transaction.atomic():
+        over = list(
+            Appointment.objects.expired_holds(now)
+            .select_for_update(skip_locked=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
+        Appointment.objects.filter(pk__in=over).delete()
+        Hold.objects.filter(state=HoldState.LIVE, expires_at__lte=now).update(state=HoldState.RELEASED)
+    return len(over)
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What a confirmed request made; the same for the first POST and for each of its repeats."""
+
+    request: BookingRequest
+    appointments: list[Appointment]
+    series: Series | None
+    repeated: bool
+
+
+@transaction.atomic
+def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime) -> Booked:
+    """Turn everything held into appointments of ``client``, with history, audit and one notice, in one transaction.
+
+    ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
+    KeyReused. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times.
+    """
+    hold = Hold.objects.select_for_update(no_key=True).select_related("treatment__location").get(pk=hold.pk)
+    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
+    earlier = BookingRequest.objects.filter(client=client, key=key).first()
+    if earlier is not None:
+        if earlier.content != content:
+            raise KeyReused
+        return _booked(earlier, repeated=True)
+    if not hold.is_live(now):
+        raise HoldOver
+    held = hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at")
+    if len(held) != hold.size:
+        raise HoldOver
+
+    request = BookingRequest.objects.create(client=client, key=key, content=content, created_at=now)
+    series = _series(hold, client, request, now) if hold.plan else None
+    with overlap_raises():
+        hold.appointments.update(
+            client=client, status=AppointmentStatus.BOOKED, held_until=None, request=request, series=series
+        )
+    appointments = list(request.appointments.order_by("starts_at"))
+    if series is not None:
+        _record_plan(series, hold, appointments)
+    AuditEntry.objects.bulk_create(
+        AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=facts(a)) for a in appointments
+    )
+    hold.state = HoldState.BOOKED
+    hold.save(update_fields=["state"])
+    if series is not None:
+        enqueue(NotificationKind.CONFIRMATION, client=client, series=series, now=now)
+    else:
+        enqueue(NotificationKind.CONFIRMATION, client=client, appointment=appointments[0], now=now)
+    return Booked(request, appointments, series, repeated=False)
+
+
+def _one_at_a_time(owner: str) -> None:
+    """Requests of one owner queue until the end of the transaction, so that counting holds is no race."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [owner])
+
+
+def _let_go(hold: Hold) -> None:
+    hold.appointments.filter(status=AppointmentStatus.HELD).delete()
+    hold.state = HoldState.RELEASED
+    hold.save(update_fields=["state"])
+
+
+def _booked(request: BookingRequest, *, repeated: bool) -> Booked:
+    appointments = list(request.appointments.order_by("starts_at"))
+    return Booked(request, appointments, Series.objects.filter(request=request).first(), repeated)
+
+
+def _series(hold: Hold, client: Client, request: BookingRequest, now: datetime) -> Series:
+    return Series.objects.create(
+        client=client, treatment=hold.treatment, course=hold.course, request=request, created_at=now
+    )
+
+
+def _record_plan(series: Series, hold: Hold, appointments: Sequence[Appointment]) -> None:
+    by_position = {appointment.position: appointment for appointment in appointments}
+    PlannedDate.objects.bulk_create(
+        PlannedDate(
+            series=series,
+            position=wish["position"],
+            wished_date=wish["date"],
+            wished_time=wish["time"],
+            wished_therapist_id=wish["therapist"],
+            outcome=wish["outcome"],
+            reason=wish["reason"],
+            appointment=by_position.get(wish["position"]),
+        )
+        for wish in hold.plan["dates"]
+    )
