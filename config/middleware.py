@@ -1,0 +1,42 @@
+"""Two small things every request needs: the practice's clock, and redirects that htmx follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+
+from booking.queries import practice_zone
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class PracticeZoneMiddleware:
+    """Times are shown and typed on the practice's clock, wherever the server and the browser stand."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path in ("/healthz", "/readyz", "/metrics"):
+            return self.get_response(request)
+        with timezone.override(ZoneInfo(practice_zone())):
+            return self.get_response(request)
+
+
+class HtmxRedirectMiddleware:
+    """A redirect during an htmx request (a login, mostly) leads the whole page there, not a fragment of it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if getattr(request, "htmx", False) and response.status_code in (301, 302, 303):
+            redirect = HttpResponseClientRedirect(response["Location"])
+            redirect.cookies = response.cookies
+            return redirect
+        return response

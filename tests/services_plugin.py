@@ -1,0 +1,32 @@
+"""Starts a throw-away PostgreSQL and Valkey before settings load, unless the environment names real ones.
+
+Named in pyproject.toml by ``-p``. Workers of xdist inherit the addresses and start nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from config.local import servers
+
+running = ExitStack()
+
+
+def pytest_load_initial_conftests() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+    home = Path(tempfile.mkdtemp(prefix="unknot-tests-"))
+    running.callback(shutil.rmtree, home, ignore_errors=True)
+    if "DATABASE_URL" not in os.environ:
+        os.environ["DATABASE_URL"] = running.enter_context(servers.postgres(home / "postgres", durable=False))
+    if "REDIS_URL" not in os.environ:
+        os.environ.update(running.enter_context(servers.valkey(home / "valkey", durable=False)))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    running.close()
