@@ -19,9 +19,7 @@ def register_client(*, email: str, name: str, phone: str = "") -> Client:
     if not user.has_usable_password() and not user.password:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    client, _created = Client.objects.get_or_create(
-        user=user, defaults={"name": name, "email": user.email, "phone": phone}
-    )
+    client, _created = Client.objects.get_or_create(user=user, defaults={"name": name, "email": user.email, "phone": phone})
     return client
 
 

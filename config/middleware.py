@@ -23,7 +23,7 @@ class PracticeZoneMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path in ("/healthz", "/readyz", "/metrics"):
             return self.get_response(request)
-        with timezone.override(ZoneInfo(practice_zone())):
+        with timezone.override(ZoneInfo(practice_zone(timezone.now()))):
             return self.get_response(request)
 
 

@@ -18,7 +18,7 @@ from config.local import servers
 running = ExitStack()
 
 
-def pytest_load_initial_conftests() -> None:
+def start() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     home = Path(tempfile.mkdtemp(prefix="unknot-tests-"))
     running.callback(shutil.rmtree, home, ignore_errors=True)
@@ -26,6 +26,10 @@ def pytest_load_initial_conftests() -> None:
         os.environ["DATABASE_URL"] = running.enter_context(servers.postgres(home / "postgres", durable=False))
     if "REDIS_URL" not in os.environ:
         os.environ.update(running.enter_context(servers.valkey(home / "valkey", durable=False)))
+
+
+# pytest-django reads the settings before any hook of a plugin named by -p could run
+start()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -53,9 +53,7 @@ class Weekday(models.IntegerChoices):
 
 def validate_zone(value: str) -> None:
     if value not in available_timezones():
-        raise ValidationError(
-            _("“%(value)s” is not a time zone. Write it like Europe/London."), params={"value": value}
-        )
+        raise ValidationError(_("“%(value)s” is not a time zone. Write it like Europe/London."), params={"value": value})
 
 
 def validate_country(value: str) -> None:
@@ -127,9 +125,7 @@ class Location(models.Model):
 
         regions = list_supported_countries(include_aliases=True).get(self.country, [])
         if self.subdivision and self.subdivision not in regions:
-            raise ValidationError(
-                {"subdivision": _("%(country)s has no region with this code.") % {"country": self.country}}
-            )
+            raise ValidationError({"subdivision": _("%(country)s has no region with this code.") % {"country": self.country}})
 
     @property
     def tz(self) -> ZoneInfo:
@@ -239,9 +235,7 @@ class Treatment(models.Model):
         ordering = ["order", "name"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(length__gt=timedelta(0))
-                & Q(preparation__gte=timedelta(0))
-                & Q(turnaround__gte=timedelta(0)),
+                condition=Q(length__gt=timedelta(0)) & Q(preparation__gte=timedelta(0)) & Q(turnaround__gte=timedelta(0)),
                 name="treatment_spans_are_positive",
             ),
             models.CheckConstraint(
@@ -317,9 +311,7 @@ class WorkingHours(HoursBase):
         verbose_name_plural = _("working hours")
         ordering = ["therapist", "weekday", "opens"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(closes__gt=F("opens")) | Q(closes=MIDNIGHT), name="working_hours_not_reversed"
-            ),
+            models.CheckConstraint(condition=Q(closes__gt=F("opens")) | Q(closes=MIDNIGHT), name="working_hours_not_reversed"),
             models.CheckConstraint(
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="working_hours_valid_from_to"
             ),
@@ -335,9 +327,7 @@ class HoursOverride(HoursBase):
     """The hours of one date instead of the weekly ones; without times the therapist does not work on that date."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    therapist = models.ForeignKey(
-        Therapist, models.CASCADE, related_name="hours_overrides", verbose_name=_("therapist")
-    )
+    therapist = models.ForeignKey(Therapist, models.CASCADE, related_name="hours_overrides", verbose_name=_("therapist"))
     applies_on = models.DateField(_("date"))
     opens = models.TimeField(_("from"), null=True, blank=True)
     closes = models.TimeField(_("to"), null=True, blank=True, help_text=_("00:00 is the end of the day."))

@@ -667,9 +667,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="hold",
-            index=models.Index(
-                condition=models.Q(("state", "live")), fields=["owner", "expires_at"], name="hold_live_by_owner"
-            ),
+            index=models.Index(condition=models.Q(("state", "live")), fields=["owner", "expires_at"], name="hold_live_by_owner"),
         ),
         migrations.AddConstraint(
             model_name="hold",
@@ -732,9 +730,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="planneddate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("position__gte", 1)), name="planned_date_position_from_one"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("position__gte", 1)), name="planned_date_position_from_one"),
         ),
         migrations.AddConstraint(
             model_name="planneddate",
@@ -913,9 +909,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("held_until__isnull", False), ("hold__isnull", False), ("status", "held")),
-                    models.Q(
-                        models.Q(("status", "held"), _negated=True), ("client__isnull", False), ("held_until", None)
-                    ),
+                    models.Q(models.Q(("status", "held"), _negated=True), ("client__isnull", False), ("held_until", None)),
                     _connector="OR",
                 ),
                 name="appointment_held_or_of_a_client",

@@ -121,9 +121,7 @@ class Appointment(models.Model):
     Status = AppointmentStatus
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    client = models.ForeignKey(
-        "clients.Client", models.PROTECT, null=True, related_name="appointments", verbose_name=_("client")
-    )
+    client = models.ForeignKey("clients.Client", models.PROTECT, null=True, related_name="appointments", verbose_name=_("client"))
     therapist = models.ForeignKey(
         "therapists.Therapist", models.PROTECT, related_name="appointments", verbose_name=_("therapist")
     )
@@ -133,9 +131,7 @@ class Appointment(models.Model):
     room = models.ForeignKey(
         "therapists.Room", models.PROTECT, null=True, blank=True, related_name="appointments", verbose_name=_("room")
     )
-    status = models.CharField(
-        _("state"), max_length=16, choices=AppointmentStatus.choices, default=AppointmentStatus.BOOKED
-    )
+    status = models.CharField(_("state"), max_length=16, choices=AppointmentStatus.choices, default=AppointmentStatus.BOOKED)
 
     zone = models.CharField(_("time zone"), max_length=64)
     local_date = models.DateField(_("date"))

@@ -37,9 +37,7 @@ class Notification(models.Model):
     # the version of the time it speaks of; a moved session has a higher one
     sequence = models.PositiveIntegerField(_("version"), default=0)
     recipient = models.EmailField(_("to"))
-    state = models.CharField(
-        _("state"), max_length=12, choices=NotificationState.choices, default=NotificationState.QUEUED
-    )
+    state = models.CharField(_("state"), max_length=12, choices=NotificationState.choices, default=NotificationState.QUEUED)
     created_at = models.DateTimeField(_("made"), editable=False)
     due_at = models.DateTimeField(_("due"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)

@@ -19,9 +19,7 @@ class Series(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey("clients.Client", models.PROTECT, related_name="series", verbose_name=_("client"))
-    treatment = models.ForeignKey(
-        "therapists.Treatment", models.PROTECT, related_name="series", verbose_name=_("treatment")
-    )
+    treatment = models.ForeignKey("therapists.Treatment", models.PROTECT, related_name="series", verbose_name=_("treatment"))
     # booking.engine.recurrence.Course as JSON
     course = models.JSONField(_("course"))
     request = models.OneToOneField(

@@ -178,9 +178,7 @@ def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User,
     before = facts(current)
     current.status = status
     current.save(update_fields=["status"])
-    AuditEntry.objects.create(
-        appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=facts(current)
-    )
+    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=facts(current))
     return current
 
 

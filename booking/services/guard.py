@@ -6,18 +6,34 @@ deadlocks. The exclusion constraints are the net below the check: whatever they 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from booking.exceptions import BookingError, ClientBusy, SlotTaken
+from booking.engine.slots import Rule, Why
+from booking.exceptions import BookingError, ClientBusy, OutsideAvailability, SlotTaken
 from booking.models import Appointment
+from booking.queries import availability, minute_of, moment_of, why_not
 from clients.models import Client
 from therapists.models import Room, Therapist, Treatment
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A start someone asks for; ``position`` counts from 1 in a series."""
+
+    therapist_id: UUID
+    starts_at: datetime
+    position: int | None = None
+
+
+#: The rules behind which somebody else was faster.
+TAKEN = frozenset({Rule.TAKEN, Rule.CAP_REACHED, Rule.NO_ROOM})
 
 OVERLAPS: dict[str, type[BookingError]] = {
     "therapist_never_twice": SlotTaken,
@@ -58,3 +74,58 @@ def overlap_raises() -> Iterator[None]:
         if constraint in OVERLAPS:
             raise OVERLAPS[constraint]() from refusal
         raise
+
+
+def require_offered(
+    treatment: Treatment,
+    choices: Sequence[Choice],
+    *,
+    client: Client | None,
+    now: datetime,
+    ignoring: Collection[UUID] = (),
+    override: bool = False,
+) -> list[UUID | None]:
+    """The room for each choice; the engine must offer every one of them.
+
+    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy or OutsideAvailability, with the choice and the reasons.
+    """
+    tz = treatment.location.tz
+    dates = [choice.starts_at.astimezone(tz).date() for choice in choices]
+    client_id = client.pk if client else None
+    offers = availability(
+        treatment.pk,
+        first=min(dates),
+        last=max(dates),
+        now=now,
+        therapists={choice.therapist_id for choice in choices},
+        client=client_id,
+        ignoring=ignoring,
+        overriding=override,
+    )
+    rooms: list[UUID | None] = []
+    for choice in choices:
+        instant = minute_of(choice.starts_at)
+        if moment_of(instant) != choice.starts_at or (choice.therapist_id, instant) not in offers:
+            local = choice.starts_at.astimezone(tz)
+            why = why_not(
+                treatment.pk,
+                choice.therapist_id,
+                local.date(),
+                local.hour * 60 + local.minute,
+                now=now,
+                client=client_id,
+                ignoring=ignoring,
+            )
+            raise _refusal(why)(choice=choice, why=why)
+        free = offers.rooms(instant)
+        rooms.append(free[0] if free else None)
+    return rooms
+
+
+def _refusal(why: Sequence[Why]) -> type[BookingError]:
+    rules = {reason.rule for reason in why}
+    if rules == {Rule.CLIENT_BUSY}:
+        return ClientBusy
+    if rules and rules <= TAKEN | {Rule.CLIENT_BUSY}:
+        return SlotTaken
+    return OutsideAvailability

@@ -88,10 +88,7 @@ def release_expired(now: datetime) -> int:
     """Clear slots whose ten minutes are over and say how many; whoever books there clears them too."""
     with transaction.atomic():
         over = list(
-            Appointment.objects.expired_holds(now)
-            .select_for_update(skip_locked=True)
-            .order_by("pk")
-            .values_list("pk", flat=True)
+            Appointment.objects.expired_holds(now).select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True)
         )
         Appointment.objects.filter(pk__in=over).delete()
         Hold.objects.filter(state=HoldState.LIVE, expires_at__lte=now).update(state=HoldState.RELEASED)
@@ -132,9 +129,7 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
     request = BookingRequest.objects.create(client=client, key=key, content=content, created_at=now)
     series = _series(hold, client, request, now) if hold.plan else None
     with overlap_raises():
-        hold.appointments.update(
-            client=client, status=AppointmentStatus.BOOKED, held_until=None, request=request, series=series
-        )
+        hold.appointments.update(client=client, status=AppointmentStatus.BOOKED, held_until=None, request=request, series=series)
     appointments = list(request.appointments.order_by("starts_at"))
     if series is not None:
         _record_plan(series, hold, appointments)
@@ -168,9 +163,7 @@ def _booked(request: BookingRequest, *, repeated: bool) -> Booked:
 
 
 def _series(hold: Hold, client: Client, request: BookingRequest, now: datetime) -> Series:
-    return Series.objects.create(
-        client=client, treatment=hold.treatment, course=hold.course, request=request, created_at=now
-    )
+    return Series.objects.create(client=client, treatment=hold.treatment, course=hold.course, request=request, created_at=now)
 
 
 def _record_plan(series: Series, hold: Hold, appointments: Sequence[Appointment]) -> None:

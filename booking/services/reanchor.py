@@ -11,7 +11,6 @@ from booking.engine.zones import instant_of
 from booking.enums import BLOCKING, AppointmentStatus, AuditAction
 from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry
-from booking.services.appointments import facts
 from booking.services.guard import overlap_raises
 
 INSTANTS = ("starts_at", "ends_at", "blocked_from", "blocked_until")

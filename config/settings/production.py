@@ -10,8 +10,7 @@ from config.settings.base import DATABASES, env
 SECRET_KEY = env("SECRET_KEY", default="")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
     raise ImproperlyConfigured(
-        "SECRET_KEY is missing or weak. Set it to the output of: "
-        'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
+        'SECRET_KEY is missing or weak. Set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
     )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]

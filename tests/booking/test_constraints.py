@@ -60,9 +60,7 @@ def test_two_sessions_never_share_a_person_or_a_room(shared, constraint):
 def test_touching_footprints_do_not_conflict():
     first = appointment_at(NINE, after=timedelta(minutes=10))
 
-    second = appointment_at(
-        NINE + timedelta(minutes=45), before=timedelta(minutes=5), therapist=first.therapist, room=first.room
-    )
+    second = appointment_at(NINE + timedelta(minutes=45), before=timedelta(minutes=5), therapist=first.therapist, room=first.room)
 
     assert Appointment.objects.filter(therapist=second.therapist).count() == 2
 
@@ -84,9 +82,7 @@ def test_sessions_without_a_room_do_not_share_it():
     assert Appointment.objects.filter(room=None).count() == 2
 
 
-@pytest.mark.parametrize(
-    "status", [AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED, AppointmentStatus.NO_SHOW]
-)
+@pytest.mark.parametrize("status", [AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED, AppointmentStatus.NO_SHOW])
 def test_what_does_not_take_place_frees_its_time(status):
     gone = appointment_at(NINE, status=status)
 
@@ -122,15 +118,11 @@ def test_a_hold_keeps_its_time_from_everyone():
     ("change", "constraint"),
     [
         pytest.param({"ends_at": "starts_at"}, "appointment_span_in_order", id="empty session"),
-        pytest.param(
-            {"ends_at": "starts_at - interval '1 minute'"}, "appointment_span_in_order", id="end before start"
-        ),
+        pytest.param({"ends_at": "starts_at - interval '1 minute'"}, "appointment_span_in_order", id="end before start"),
         pytest.param(
             {"blocked_from": "starts_at + interval '1 minute'"}, "appointment_span_in_order", id="footprint starts late"
         ),
-        pytest.param(
-            {"blocked_until": "ends_at - interval '1 minute'"}, "appointment_span_in_order", id="footprint ends early"
-        ),
+        pytest.param({"blocked_until": "ends_at - interval '1 minute'"}, "appointment_span_in_order", id="footprint ends early"),
         pytest.param({"blocked_from": "'-infinity'"}, "appointment_footprint_within_a_day", id="since ever"),
         pytest.param({"blocked_until": "'infinity'"}, "appointment_footprint_within_a_day", id="for ever"),
         pytest.param(

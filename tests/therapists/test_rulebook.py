@@ -40,14 +40,10 @@ CHANGES = {
     "weekly hours": lambda: WorkingHours.objects.create(
         therapist=Therapist.objects.get(), weekday=0, opens=time(9), closes=time(12)
     ),
-    "hours of a date": lambda: HoursOverride.objects.create(
-        therapist=Therapist.objects.get(), applies_on=date(2027, 3, 9)
-    ),
+    "hours of a date": lambda: HoursOverride.objects.create(therapist=Therapist.objects.get(), applies_on=date(2027, 3, 9)),
     "time off": lambda: TimeOff.objects.create(therapist=Therapist.objects.get(), starts_at=NINE, ends_at=TEN),
     "closure": lambda: Closure.objects.create(location=Location.objects.get(), name="x", starts_at=NINE, ends_at=TEN),
-    "holiday opening": lambda: HolidayOpening.objects.create(
-        location=Location.objects.get(), opens_on=date(2027, 12, 25)
-    ),
+    "holiday opening": lambda: HolidayOpening.objects.create(location=Location.objects.get(), opens_on=date(2027, 12, 25)),
 }
 
 

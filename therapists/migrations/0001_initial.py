@@ -161,9 +161,7 @@ class Migration(migrations.Migration):
                 ("opens", models.TimeField(blank=True, null=True, verbose_name="from")),
                 (
                     "closes",
-                    models.TimeField(
-                        blank=True, help_text="00:00 is the end of the day.", null=True, verbose_name="to"
-                    ),
+                    models.TimeField(blank=True, help_text="00:00 is the end of the day.", null=True, verbose_name="to"),
                 ),
                 (
                     "therapist",
@@ -421,9 +419,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 (
                     "name",
-                    models.CharField(
-                        help_text="Clients read it, like “Summer break”.", max_length=120, verbose_name="reason"
-                    ),
+                    models.CharField(help_text="Clients read it, like “Summer break”.", max_length=120, verbose_name="reason"),
                 ),
                 ("starts_at", models.DateTimeField(verbose_name="from")),
                 ("ends_at", models.DateTimeField(verbose_name="until")),
@@ -442,9 +438,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "closures",
                 "ordering": ["starts_at"],
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="closure_not_empty"
-                    )
+                    models.CheckConstraint(condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="closure_not_empty")
                 ],
             },
         ),
@@ -517,9 +511,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="treatment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price__gte", 0)), name="treatment_price_not_negative"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("price__gte", 0)), name="treatment_price_not_negative"),
         ),
         migrations.AddConstraint(
             model_name="workinghours",
@@ -531,9 +523,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="workinghours",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("valid_until", None), ("valid_until__gte", models.F("valid_from")), _connector="OR"
-                ),
+                condition=models.Q(("valid_until", None), ("valid_until__gte", models.F("valid_from")), _connector="OR"),
                 name="working_hours_valid_from_to",
             ),
         ),
@@ -543,8 +533,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="workinghours",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("every_weeks__gte", 1)), name="working_hours_every_weeks"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("every_weeks__gte", 1)), name="working_hours_every_weeks"),
         ),
     ]

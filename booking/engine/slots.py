@@ -1,0 +1,457 @@
+"""What is offered: the starts at which a treatment can be booked, for many therapists and days at once.
+
+The days asked for lie on one axis of minutes, and every rule is one integer over that axis with a bit a minute: bit
+``i`` is set where the rule allows (or forbids) a start at minute ``i``. A start at ``s`` has the footprint
+``[s - preparation, s + length + turnaround)``, so a busy span ``[a, b)`` forbids exactly the starts from
+``a - length - turnaround + 1`` up to ``b + preparation``, and no start has to be looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from booking.engine.spans import Span, merge
+from booking.engine.zones import DAY, LocalDay, later, local_date, local_day
+
+Key = Hashable
+_WHOLE_DAY = (1 << DAY) - 1
+WallSpans = tuple[Span, ...]  # in wall minutes of one date
+
+
+class WeeklyHours(NamedTuple):
+    """``[opens, closes)`` in wall minutes on one weekday (0 is Monday), every n-th week from that of ``valid_from``."""
+
+    weekday: int
+    opens: int
+    closes: int
+    valid_from: date
+    valid_until: date | None = None  # the last day
+    every_weeks: int = 1
+
+    def apply(self, day: date) -> bool:
+        if day.weekday() != self.weekday or day < self.valid_from or (self.valid_until and day > self.valid_until):
+            return False
+        weeks = (_monday(day) - _monday(self.valid_from)) // timedelta(weeks=1)
+        return weeks % self.every_weeks == 0
+
+
+@dataclass(frozen=True)
+class Therapist:
+    """When one therapist works. ``overrides`` replace the whole date; an empty one means a day off."""
+
+    weekly: tuple[WeeklyHours, ...] = ()
+    overrides: Mapping[date, WallSpans] = field(default_factory=dict)
+    time_off: tuple[Span, ...] = ()
+    daily_sessions: int | None = None
+    daily_minutes: int | None = None
+
+    def hours(self, day: date) -> WallSpans:
+        """The unbroken stretches of working hours on a date, in wall minutes, in order and apart."""
+        override = self.overrides.get(day)
+        if override is not None:
+            return merge(override)
+        return merge(Span(rule.opens, rule.closes) for rule in self.weekly if rule.apply(day))
+
+
+class Shut(NamedTuple):
+    """A closure: the practice is shut for a span of instants."""
+
+    span: Span
+    name: str
+
+
+@dataclass(frozen=True)
+class Practice:
+    """The place: its clock, and when nobody works there. ``holidays`` are the dates it does not open on, by name."""
+
+    zone: str
+    closures: tuple[Shut, ...] = ()
+    holidays: Mapping[date, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is to be booked. All in minutes but ``notice`` (whole days count on the wall clock) and ``horizon`` (days).
+
+    ``rooms``: any one of them will do; none listed means that no room is needed.
+    """
+
+    length: int
+    preparation: int = 0
+    turnaround: int = 0
+    step: int = 15
+    notice: timedelta = timedelta(0)
+    horizon: int = 365
+    rooms: tuple[Key, ...] = ()
+
+
+class Busy(NamedTuple):
+    """A footprint already taken, with the session inside it, in UTC minutes."""
+
+    therapist: Key
+    room: Key | None
+    blocked_from: int
+    blocked_until: int
+    starts: int
+    ends: int
+
+
+class Rule(StrEnum):
+    """Why a start is not offered; when several rules remove it, the first in this order is named."""
+
+    NOT_SKILLED = "not_skilled"
+    NO_SUCH_TIME = "no_such_time"
+    TOO_SOON = "too_soon"
+    TOO_FAR_AHEAD = "too_far_ahead"
+    HOLIDAY = "holiday"
+    CLOSED = "closed"
+    AWAY = "away"
+    NOT_WORKING = "not_working"
+    OFF_GRID = "off_grid"
+    TAKEN = "taken"
+    CAP_REACHED = "cap_reached"
+    NO_ROOM = "no_room"
+    CLIENT_BUSY = "client_busy"
+
+
+class Why(NamedTuple):
+    """The rule that removed a start; ``detail`` is the name of the closure or holiday, where it has one."""
+
+    rule: Rule
+    detail: str = ""
+
+
+class Offer(NamedTuple):
+    """A start that is offered: on the wall (``day``, ``minute``) and as an instant."""
+
+    therapist: Key
+    day: date
+    minute: int
+    instant: int
+
+
+class Day(NamedTuple):
+    """A date and the place of its first minute on the axis."""
+
+    local: LocalDay
+    at: int
+
+    def spread(self, wall: int) -> int:
+        """The minutes of the axis that carry this date, for the wall minutes set in ``wall``; of two alike, both."""
+        mask = 0
+        for piece in self.local.pieces:
+            shown = (wall >> piece.wall) & ((1 << (piece.end - piece.start)) - 1)
+            mask |= shown << (self.at + piece.start - self.local.start)
+        return mask
+
+    def gather(self, mask: int) -> int:
+        """The wall minutes of this date whose minutes on the axis are set in ``mask``."""
+        wall = 0
+        for piece in self.local.pieces:
+            carried = mask >> (self.at + piece.start - self.local.start)
+            wall |= (carried & ((1 << (piece.end - piece.start)) - 1)) << piece.wall
+        return wall
+
+    @property
+    def whole(self) -> int:
+        return self.spread(_WHOLE_DAY)
+
+
+class Axis:
+    """Consecutive dates of one zone as one row of minutes; minute 0 is the first instant of the first date."""
+
+    def __init__(self, zone: str, first: date, last: date) -> None:
+        self.zone = zone
+        self.first = first
+        self.last = last
+        dates = [local_day(zone, first + timedelta(days=n)) for n in range((last - first).days + 1)]
+        present = [day for day in dates if day.pieces]
+        self.base = present[0].start if present else 0
+        self.end = present[-1].end if present else 0
+        self.days = {day.day: Day(day, day.start - self.base) for day in present}
+
+    @property
+    def length(self) -> int:
+        return self.end - self.base
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that decides what is offered, besides the rules of the therapists: one question put to the engine."""
+
+    practice: Practice
+    treatment: Treatment
+    now: int  # the instant of asking, rounded up to a minute
+    busy: Sequence[Busy] = ()
+    client_busy: Sequence[Span] = ()  # the client's own sessions
+
+
+class Offers:
+    """The starts found: for each therapist one integer over the axis, and what is asked of it."""
+
+    def __init__(self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int]) -> None:
+        self.axis = axis
+        self._masks = masks
+        self._rooms = rooms
+
+    def on(self, therapist: Key, day: date) -> int:
+        """The starts of one local date: bit w is set if one is offered at wall minute w."""
+        place = self.axis.days.get(day)
+        mask = self._masks.get(therapist, 0)
+        return place.gather(mask) if place and mask else 0
+
+    def __iter__(self) -> Iterator[Offer]:
+        """Every offer, by date, then time, then in the order of the therapists."""
+        for day, place in self.axis.days.items():
+            found = [
+                (instant, order, minute, therapist)
+                for order, (therapist, mask) in enumerate(self._masks.items())
+                for minute in bits_of(place.gather(mask))
+                if (instant := place.local.instant(minute)) is not None
+            ]
+            for instant, _order, minute, therapist in sorted(found, key=lambda start: start[:2]):
+                yield Offer(therapist, day, minute, instant)
+
+    def __contains__(self, start: tuple[Key, int]) -> bool:
+        """Whether ``(therapist, instant)`` is offered."""
+        therapist, instant = start
+        bit = instant - self.axis.base
+        return 0 <= bit < self.axis.length and bool(self._masks.get(therapist, 0) >> bit & 1)
+
+    def rooms(self, instant: int) -> list[Key]:
+        """The rooms that are free for the whole footprint of a session that starts at ``instant``."""
+        bit = instant - self.axis.base
+        return [room for room, blocked in self._rooms.items() if not blocked >> bit & 1]
+
+
+def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: date, last: date) -> Offers:
+    """Find every start of the treatment for all ``therapists`` from ``first`` to ``last``, both inclusive."""
+    practice, treatment = situation.practice, situation.treatment
+    axis = Axis(practice.zone, first, last)
+    if not axis.length:
+        return Offers(axis, dict.fromkeys(therapists, 0), {})
+
+    allowed = _window(situation, axis)
+    shut = [shut.span for shut in (*practice.closures, *_holidays(practice, axis.first, axis.last))]
+    allowed &= ~blocked_starts(axis, shut, treatment.preparation, treatment.length + treatment.turnaround)
+    allowed &= ~blocked_starts(axis, situation.client_busy, 0, treatment.length)
+
+    taken, rooms = _taken(axis, situation, therapists)
+    if rooms:
+        no_room = -1
+        for blocked in rooms.values():
+            no_room &= blocked
+        allowed &= ~no_room
+
+    found: dict[Key, int] = {}
+    for key, therapist in therapists.items():
+        mask = startable(axis, therapist, treatment) & allowed & ~taken[key]
+        if therapist.time_off:
+            away = therapist.time_off
+            mask &= ~blocked_starts(axis, away, treatment.preparation, treatment.length + treatment.turnaround)
+        if therapist.daily_sessions is not None or therapist.daily_minutes is not None:
+            mask &= ~_full_days(axis, key, therapist, treatment, situation.busy)
+        found[key] = mask
+    return Offers(axis, found, rooms)
+
+
+def startable(axis: Axis, therapist: Therapist, treatment: Treatment) -> int:
+    """The grid minutes from which a session fits into the working hours of its date."""
+    mask = 0
+    for day, place in axis.days.items():
+        hours = therapist.hours(day)
+        if not hours:
+            continue
+        if place.local.is_plain:
+            mask |= _plain_starts(hours, treatment.step, treatment.length) << place.at
+        else:
+            mask |= _starts(place, hours, treatment.step, treatment.length)
+    return mask
+
+
+@lru_cache(maxsize=4096)
+def _plain_starts(hours: WallSpans, step: int, length: int) -> int:
+    return sum(1 << minute for span in hours for minute in range(span.start, span.end - length + 1, step))
+
+
+def _starts(place: Day, hours: WallSpans, step: int, length: int) -> int:
+    """The same for a date whose clock jumps, on the axis: of two minutes alike the first, of a missing one none."""
+    working = place.spread(sum(((1 << (span.end - span.start)) - 1) << span.start for span in hours))
+    fits = runs(working, length)
+    mask = 0
+    for span in hours:
+        for minute in range(span.start, span.end, step):
+            instant = place.local.instant(minute)
+            if instant is not None:
+                mask |= 1 << (place.at + instant - place.local.start)
+    return mask & fits
+
+
+def runs(mask: int, length: int) -> int:
+    """The bits of ``mask`` that begin a run of at least ``length`` set bits."""
+    have = 1
+    while have < length:
+        more = min(have, length - have)
+        mask &= mask >> more
+        have += more
+    return mask
+
+
+def bits_of(mask: int) -> Iterator[int]:
+    """The positions of the set bits, lowest first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _holidays(practice: Practice, first: date, last: date) -> list[Shut]:
+    """The public holidays that a footprint of these dates can meet."""
+    near = (first + timedelta(days=n) for n in range(-1, (last - first).days + 2))
+    return [
+        Shut(Span(piece.start, piece.end), practice.holidays[day])
+        for day in near
+        if day in practice.holidays
+        for piece in local_day(practice.zone, day).pieces
+    ]
+
+
+def blocked_starts(axis: Axis, spans: Iterable[Span], before: int, after: int) -> int:
+    """The starts whose reach ``[start - before, start + after)`` meets one of ``spans`` (instants)."""
+    mask = 0
+    for span in spans:
+        since = max(span.start - axis.base - after + 1, 0)
+        until = min(span.end - axis.base + before, axis.length)
+        if since < until:
+            mask |= ((1 << (until - since)) - 1) << since
+    return mask
+
+
+def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple[dict[Key, int], dict[Key, int]]:
+    """The starts at which each therapist, and each suitable room, is taken by somebody's footprint."""
+    treatment = situation.treatment
+    people: dict[Key, int] = dict.fromkeys(therapists, 0)
+    rooms: dict[Key, int] = dict.fromkeys(treatment.rooms, 0)
+    earlier = axis.base + treatment.length + treatment.turnaround - 1
+    reach = treatment.preparation + treatment.length + treatment.turnaround - 1
+    for therapist, room, blocked_from, blocked_until, _starts, _ends in situation.busy:
+        since = blocked_from - earlier
+        width = blocked_until - blocked_from + reach
+        if since < 0:
+            width += since
+            since = 0
+        if width <= 0:
+            continue
+        span = ((1 << width) - 1) << since
+        if therapist in people:
+            people[therapist] |= span
+        if room in rooms:
+            rooms[room] |= span
+    return people, rooms
+
+
+def _full_days(axis: Axis, key: Key, therapist: Therapist, treatment: Treatment, busy: Iterable[Busy]) -> int:
+    """The dates on which one more session would exceed the therapist's caps."""
+    sessions: Counter[date] = Counter()
+    minutes: Counter[date] = Counter()
+    for span in busy:
+        if span.therapist == key:
+            day = local_date(axis.zone, span.starts)
+            sessions[day] += 1
+            minutes[day] += span.ends - span.starts
+    mask = 0
+    for day, place in axis.days.items():
+        if _full(therapist, sessions[day] + 1, minutes[day] + treatment.length):
+            mask |= place.whole
+    return mask
+
+
+def _full(therapist: Therapist, sessions: int, minutes: int) -> bool:
+    return (therapist.daily_sessions is not None and sessions > therapist.daily_sessions) or (
+        therapist.daily_minutes is not None and minutes > therapist.daily_minutes
+    )
+
+
+def earliest(situation: Situation) -> int:
+    """The first instant that the notice allows."""
+    return later(situation.practice.zone, situation.now, situation.treatment.notice)
+
+
+def latest_date(situation: Situation) -> date:
+    """The last date that the horizon allows."""
+    today = local_date(situation.practice.zone, situation.now)
+    return today + timedelta(days=situation.treatment.horizon)
+
+
+def _window(situation: Situation, axis: Axis) -> int:
+    """The starts between notice and horizon."""
+    since = max(earliest(situation) - axis.base, 0)
+    if since >= axis.length:
+        return 0
+    mask = ((1 << (axis.length - since)) - 1) << since
+    last = latest_date(situation)
+    for day, place in axis.days.items():
+        if day > last:
+            mask &= ~place.whole
+    return mask
+
+
+def why_not(situation: Situation, therapist: tuple[Key, Therapist] | None, day: date, minute: int) -> tuple[Why, ...]:
+    """Every rule that removes the start at wall minute ``minute`` of ``day``, in the order of Rule; none if offered.
+
+    ``therapist`` is None when the one asked about cannot do the treatment. A time that does not exist is judged no further.
+    """
+    practice = situation.practice
+    if therapist is None:
+        return (Why(Rule.NOT_SKILLED),)
+    key, rules = therapist
+    local = local_day(practice.zone, day)
+    start = local.instant(minute)
+    if start is None:
+        return (Why(Rule.NO_SUCH_TIME),)
+    return tuple(_objections(situation, key, rules, local, minute, start))
+
+
+def _objections(situation: Situation, key: Key, therapist: Therapist, day: LocalDay, minute: int, start: int) -> Iterator[Why]:
+    practice, treatment = situation.practice, situation.treatment
+    session = Span(start, start + treatment.length)
+    footprint = Span(start - treatment.preparation, session.end + treatment.turnaround)
+    axis = Axis(practice.zone, day.day, day.day)
+    bit = start - axis.base
+
+    if start < earliest(situation):
+        yield Why(Rule.TOO_SOON)
+    if day.day > latest_date(situation):
+        yield Why(Rule.TOO_FAR_AHEAD)
+    for rule, spans in (
+        (Rule.HOLIDAY, _holidays(practice, day.day, day.day)),
+        (Rule.CLOSED, practice.closures),
+    ):
+        shut = next((shut for shut in spans if footprint.meets(shut.span)), None)
+        if shut:
+            yield Why(rule, shut.name)
+    if any(footprint.meets(away) for away in therapist.time_off):
+        yield Why(Rule.AWAY)
+    if not _starts(axis.days[day.day], therapist.hours(day.day), 1, treatment.length) >> bit & 1:
+        yield Why(Rule.NOT_WORKING)
+    elif not startable(axis, therapist, treatment) >> bit & 1:
+        yield Why(Rule.OFF_GRID)
+    taken, rooms = _taken(axis, situation, [key])
+    if taken[key] >> bit & 1:
+        yield Why(Rule.TAKEN)
+    if _full_days(axis, key, therapist, treatment, situation.busy) >> bit & 1:
+        yield Why(Rule.CAP_REACHED)
+    if rooms and all(blocked >> bit & 1 for blocked in rooms.values()):
+        yield Why(Rule.NO_ROOM)
+    if any(session.meets(own) for own in situation.client_busy):
+        yield Why(Rule.CLIENT_BUSY)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())

@@ -1,0 +1,38 @@
+"""Half-open spans of minutes, and the few things that are done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """``[start, end)``: the minutes from ``start`` up to, not including, ``end``. UTC minutes unless said otherwise."""
+
+    start: int
+    end: int
+
+    def meets(self, other: Span) -> bool:
+        """Whether the two share a minute.
+
+        ``##..`` and ``..##`` touch and do not meet; ``###.`` and ``..##`` meet.
+        """
+        return self.start < other.end and other.start < self.end
+
+    def within(self, other: Span) -> bool:
+        """Whether every minute of this one lies in ``other``: ``.##.`` in ``####``, and ``####`` in ``####``."""
+        return other.start <= self.start and self.end <= other.end
+
+
+def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Join what overlaps or touches; the result is in order and apart.
+
+    ``##....`` ``.##...`` ``...##.`` give ``#####.``; ``##....`` and ``...##.`` stay two.
+    """
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start <= merged[-1].end:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return tuple(merged)

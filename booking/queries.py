@@ -1,0 +1,299 @@
+"""Loads what the engine needs, and puts its questions.
+
+The rules of the practice change seldom and are kept in the process, marked with their revision; what is taken changes all the
+time and is read with one query, which brings the current revision along. A process that finds another revision than its
+own reads the rules again. So a question costs one query, whatever the number of therapists, days or appointments, and no
+process ever answers by rules that were changed before it asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import holidays
+from django.db import connection
+from django.db.models import Prefetch
+
+from booking.engine import slots
+from booking.engine.slots import Busy, Offer, Offers, Practice, Shut, Situation, WeeklyHours, Why
+from booking.engine.spans import Span
+from booking.engine.zones import local_date, local_day
+from booking.enums import BLOCKING
+from therapists.models import Closure, HoursOverride, Location, Room, Rulebook, Therapist, TimeOff, Treatment
+
+#: Time off and dated hours that ended longer ago than this are not loaded.
+REMEMBERED = timedelta(days=90)
+#: No footprint is longer (a database constraint), so nothing older can reach into a window.
+LONGEST_FOOTPRINT = timedelta(hours=24) // timedelta(minutes=1)
+#: Days ahead that staff may book with a reason.
+OVERRIDDEN_HORIZON = 3660
+#: Days looked at for the first free start, one after the other until one is found.
+WIDENING = (2, 7, 28, 366)
+
+
+@dataclass(frozen=True)
+class Offered:
+    """One treatment as the engine knows it, and who can do it, by name."""
+
+    treatment: slots.Treatment
+    location: UUID
+    therapists: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that decides what is offered, except what is taken."""
+
+    revision: int | None
+    practices: Mapping[UUID, Practice]
+    therapists: Mapping[UUID, slots.Therapist]
+    treatments: Mapping[UUID, Offered]
+    ids: Mapping[str, UUID]  # therapists and rooms by their id as text
+
+    @property
+    def zone(self) -> str:
+        return next(iter(self.practices.values())).zone if self.practices else "UTC"
+
+
+_kept: Rules | None = None
+
+
+def rules(now: datetime) -> Rules:
+    """The rules kept in this process, or fresh ones when there are none. They may be out of date; a question finds out."""
+    return _kept or _read_rules(now)
+
+
+def practice_zone(now: datetime) -> str:
+    """The IANA name of the practice's zone; UTC before there is a practice."""
+    return rules(now).zone
+
+
+def availability(
+    treatment: UUID,
+    *,
+    first: date,
+    last: date,
+    now: datetime,
+    therapists: Collection[UUID] | None = None,
+    client: UUID | None = None,
+    ignoring: Collection[UUID] = (),
+    overriding: bool = False,
+) -> Offers:
+    """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
+
+    ``therapists`` narrows those who can do the treatment; ``client`` adds that client's own sessions; ``ignoring`` are
+    appointments about to be moved or let go. ``overriding`` lifts the soft rules: notice, horizon, daily caps and skill.
+    """
+    people, situation = _ask(treatment, therapists, first, last, now, client, ignoring, overriding)
+    return slots.offers(situation, people, first, last)
+
+
+def why_not(
+    treatment: UUID,
+    therapist: UUID,
+    day: date,
+    minute: int,
+    *,
+    now: datetime,
+    client: UUID | None = None,
+    ignoring: Collection[UUID] = (),
+) -> tuple[Why, ...]:
+    """Every rule that removes this start (wall minute of a local date), the foremost first; none if it is offered."""
+    people, situation = _ask(treatment, [therapist], day, day, now, client, ignoring, overriding=False)
+    asked = (therapist, people[therapist]) if therapist in people else None
+    return slots.why_not(situation, asked, day, minute)
+
+
+def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] | None = None) -> Offer | None:
+    """The soonest start of anyone who can do the treatment; looks further ahead only while nothing is found."""
+    known = rules(now)
+    offered = known.treatments[treatment]
+    today = local_date(known.practices[offered.location].zone, minute_of(now))
+    for days in WIDENING:
+        last = today + timedelta(days=min(days, offered.treatment.horizon))
+        found = availability(treatment, first=today, last=last, now=now, therapists=therapists)
+        soonest = next(iter(found), None)
+        if soonest is not None or days > offered.treatment.horizon:
+            return soonest
+    return None
+
+
+def minute_of(moment: datetime) -> int:
+    """The instant as the engine counts it, rounded up to a whole minute. Raises ValueError for a naive datetime."""
+    if moment.tzinfo is None:
+        raise ValueError("A datetime without a zone names no instant.")
+    return -int(-moment.timestamp() // 60)
+
+
+def moment_of(instant: int) -> datetime:
+    """The aware UTC datetime of an engine instant."""
+    return datetime.fromtimestamp(instant * 60, UTC)
+
+
+def _ask(
+    treatment: UUID,
+    therapists: Collection[UUID] | None,
+    first: date,
+    last: date,
+    now: datetime,
+    client: UUID | None,
+    ignoring: Collection[UUID],
+    overriding: bool,
+) -> tuple[dict[UUID, slots.Therapist], Situation]:
+    """Who can do it and all that bears on it, by rules that were in force when what is taken was read."""
+    known = rules(now)
+    while True:
+        if treatment in known.treatments:
+            offered = known.treatments[treatment]
+            people = _people(known, offered, therapists, overriding)
+            busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, now)
+            if revision == known.revision:
+                asked = offered.treatment
+                if overriding:
+                    asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
+                return people, Situation(known.practices[offered.location], asked, minute_of(now), busy, own)
+        known = _read_rules(now)
+
+
+def _people(known: Rules, offered: Offered, wanted: Collection[UUID] | None, overriding: bool) -> dict[UUID, slots.Therapist]:
+    able: Collection[UUID] = offered.therapists if wanted is None or not overriding else wanted
+    people = {key: known.therapists[key] for key in able if key in known.therapists and (wanted is None or key in wanted)}
+    if overriding:
+        return {key: replace(rule, daily_sessions=None, daily_minutes=None) for key, rule in people.items()}
+    return people
+
+
+BUSY = f"""
+SELECT NULL, NULL, revision, 0, 0, 0, false FROM therapists_rulebook
+UNION ALL
+SELECT therapist_id::text, room_id::text,
+       extract(epoch FROM blocked_from)::bigint / 60, (extract(epoch FROM blocked_until)::bigint + 59) / 60,
+       extract(epoch FROM starts_at)::bigint / 60, (extract(epoch FROM ends_at)::bigint + 59) / 60,
+       client_id = %(client)s
+FROM booking_appointment
+WHERE status IN ({", ".join(f"'{status}'" for status in BLOCKING)})
+  AND blocked_from >= %(since)s AND blocked_from < %(until)s
+  AND (held_until IS NULL OR held_until > %(now)s)
+"""
+
+
+def _taken(
+    known: Rules,
+    offered: Offered,
+    people: Collection[UUID],
+    first: date,
+    last: date,
+    client: UUID | None,
+    ignoring: Collection[UUID],
+    now: datetime,
+) -> tuple[list[Busy], list[Span], int | None]:
+    """What is taken near these dates, the client's own sessions, and the revision of the rules at that moment."""
+    zone = known.practices[offered.location].zone
+    treatment = offered.treatment
+    reach = treatment.length + treatment.turnaround
+    margin = timedelta(days=2)  # for dates that a zone skipped, which have no start of their own
+    begin = local_day(zone, first).start or minute_of(datetime.combine(first, datetime.min.time(), UTC) - margin)
+    end = local_day(zone, last).end or minute_of(datetime.combine(last, datetime.min.time(), UTC) + margin)
+    query = BUSY
+    values: dict[str, Any] = {
+        "client": client,
+        "since": moment_of(begin - treatment.preparation - LONGEST_FOOTPRINT),
+        "until": moment_of(end + reach),
+        "now": now,
+    }
+    if len(people) < len(known.therapists):
+        query += " AND (therapist_id = ANY(%(people)s) OR room_id = ANY(%(rooms)s) OR client_id = %(client)s)"
+        values |= {"people": list(people), "rooms": list(treatment.rooms)}
+    if ignoring:
+        query += " AND NOT id = ANY(%(ignoring)s)"
+        values["ignoring"] = list(ignoring)
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        rows = cursor.fetchall()
+    revision = None
+    ids = known.ids
+    busy, own = [], []
+    for therapist, room, since, until, starts, ends, is_own in rows:
+        if therapist is None:
+            revision = since
+            continue
+        busy.append(Busy(ids.get(therapist), ids.get(room), since, until, starts, ends))
+        if is_own:
+            own.append(Span(starts, ends))
+    return busy, own, revision
+
+
+def _read_rules(now: datetime) -> Rules:
+    """Read all rules and keep them. The revision is read first, so they are at least as new as it says."""
+    global _kept
+    revision = Rulebook.objects.values_list("revision", flat=True).first()
+    since = now - REMEMBERED
+    therapists = Therapist.objects.filter(is_active=True).prefetch_related(
+        "working_hours",
+        Prefetch("hours_overrides", HoursOverride.objects.filter(applies_on__gte=since.date())),
+        Prefetch("time_off", TimeOff.objects.filter(ends_at__gte=since)),
+    )
+    locations = Location.objects.prefetch_related(
+        Prefetch("closures", Closure.objects.filter(ends_at__gte=since)), "holiday_openings"
+    )
+    treatments = Treatment.objects.prefetch_related("therapists", "rooms")
+    people = {therapist.pk: _therapist(therapist) for therapist in therapists}
+    _kept = Rules(
+        revision=revision,
+        practices={location.pk: _practice(location) for location in locations},
+        therapists=people,
+        treatments={treatment.pk: _offered(treatment, people) for treatment in treatments},
+        ids={str(key): key for key in (*people, *Room.objects.values_list("pk", flat=True))},
+    )
+    return _kept
+
+
+def _practice(location: Location) -> Practice:
+    public = holidays.country_holidays(location.country, subdiv=location.subdivision or None)
+    for opening in location.holiday_openings.all():
+        if opening.opens_on in public:
+            del public[opening.opens_on]
+    closures = (Shut(_span(closure.starts_at, closure.ends_at), closure.name) for closure in location.closures.all())
+    return Practice(location.zone, tuple(closures), public)
+
+
+def _therapist(therapist: Therapist) -> slots.Therapist:
+    overrides: dict[date, tuple[Span, ...]] = {}
+    for row in therapist.hours_overrides.all():
+        spans = (Span(*row.wall_minutes),) if row.opens is not None else ()
+        overrides[row.applies_on] = overrides.get(row.applies_on, ()) + spans
+    return slots.Therapist(
+        weekly=tuple(
+            WeeklyHours(row.weekday, *row.wall_minutes, row.valid_from, row.valid_until, row.every_weeks)
+            for row in therapist.working_hours.all()
+        ),
+        overrides=overrides,
+        time_off=tuple(_span(away.starts_at, away.ends_at) for away in therapist.time_off.all()),
+        daily_sessions=therapist.daily_sessions,
+        daily_minutes=therapist.daily_minutes,
+    )
+
+
+def _offered(treatment: Treatment, people: Collection[UUID]) -> Offered:
+    minute = timedelta(minutes=1)
+    return Offered(
+        slots.Treatment(
+            length=treatment.length // minute,
+            preparation=treatment.preparation // minute,
+            turnaround=treatment.turnaround // minute,
+            step=treatment.step // minute,
+            notice=treatment.notice,
+            horizon=treatment.horizon.days,
+            rooms=tuple(room.pk for room in treatment.rooms.all() if room.is_active),
+        ),
+        treatment.location_id,
+        tuple(therapist.pk for therapist in treatment.therapists.all() if therapist.pk in people),
+    )
+
+
+def _span(starts_at: datetime, ends_at: datetime) -> Span:
+    return Span(int(starts_at.timestamp()) // 60, minute_of(ends_at))

@@ -1,0 +1,191 @@
+"""The engine against a brute force that walks minutes, over random practices in many zones and around clock changes.
+
+UNKNOT_ENGINE_CASES sets how many cases are tried (1,000 in every run, 100,000 in ``verify --deep``).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from random import Random
+
+import pytest
+
+from booking.engine.slots import Busy, Practice, Shut, Situation, Therapist, Treatment, WeeklyHours, offers, why_not
+from booking.engine.spans import Span
+from booking.engine.zones import local_day
+from tests.booking.engine import brute
+
+pytestmark = pytest.mark.unit
+
+CASES = int(os.environ.get("UNKNOT_ENGINE_CASES", "1000"))
+SHARDS = 8
+
+# zone, and dates near which something happens to its clock (or a plain one)
+ZONES = {
+    "Europe/London": ["2027-03-28", "2027-10-31"],
+    "Europe/Berlin": ["2027-03-28", "2027-10-31"],
+    "Europe/Dublin": ["2027-03-28", "2027-10-31"],
+    "Europe/Lisbon": ["2027-03-28", "2027-10-31"],
+    "Europe/Athens": ["2027-03-28", "2027-10-31"],
+    "Europe/Chisinau": ["2027-03-28", "2027-10-31"],
+    "Europe/Istanbul": ["2027-03-28"],
+    "Europe/Moscow": ["2027-03-28"],
+    "Atlantic/Azores": ["2027-03-28", "2027-10-31"],
+    "America/Nuuk": ["2027-03-28", "2027-10-31"],
+    "America/Scoresbysund": ["2024-03-31", "2027-10-31"],
+    "America/St_Johns": ["2027-03-14", "2027-11-07", "2010-11-07"],
+    "America/Halifax": ["2027-03-14", "2027-11-07"],
+    "America/New_York": ["2027-03-14", "2027-11-07"],
+    "America/Chicago": ["2027-03-14", "2027-11-07"],
+    "America/Denver": ["2027-03-14", "2027-11-07"],
+    "America/Phoenix": ["2027-03-14"],
+    "America/Los_Angeles": ["2027-03-14", "2027-11-07"],
+    "America/Havana": ["2027-03-14", "2027-11-07"],
+    "America/Santiago": ["2027-04-04", "2027-09-05"],
+    "America/Asuncion": ["2024-03-24", "2024-10-06"],
+    "America/Sao_Paulo": ["2018-11-04", "2019-02-17"],
+    "America/Caracas": ["2016-05-01"],
+    "America/Port-au-Prince": ["2027-03-14", "2027-11-07"],
+    "Africa/Casablanca": ["2027-02-07", "2027-03-14"],
+    "Africa/Cairo": ["2027-04-30", "2027-10-29"],
+    "Africa/Lagos": ["2027-06-01"],
+    "Africa/Windhoek": ["2017-10-24"],
+    "Asia/Beirut": ["2027-03-28", "2027-10-31"],
+    "Asia/Jerusalem": ["2027-03-26", "2027-10-31"],
+    "Asia/Gaza": ["2026-03-28", "2026-10-31"],
+    "Asia/Amman": ["2021-03-26", "2021-10-29"],
+    "Asia/Tehran": ["2022-03-22", "2022-09-22"],
+    "Asia/Kathmandu": ["2027-06-01"],
+    "Asia/Kolkata": ["2027-06-01"],
+    "Asia/Pyongyang": ["2018-05-05"],
+    "Asia/Tokyo": ["2027-06-01"],
+    "Australia/Lord_Howe": ["2027-04-04", "2027-10-03"],
+    "Australia/Adelaide": ["2027-04-04", "2027-10-03"],
+    "Australia/Sydney": ["2027-04-04", "2027-10-03"],
+    "Pacific/Chatham": ["2027-04-04", "2027-09-26"],
+    "Pacific/Auckland": ["2027-04-04", "2027-09-26"],
+    "Pacific/Norfolk": ["2027-04-04", "2027-10-03"],
+    "Pacific/Kiritimati": ["2027-06-01"],
+    "Pacific/Apia": ["2011-12-30", "2021-04-04"],
+    "Pacific/Easter": ["2027-04-03", "2027-09-04"],
+    "Antarctica/Troll": ["2027-03-28", "2027-10-31"],
+    "UTC": ["2027-06-01"],
+}
+
+
+def some_span(random: Random, around: int, *, reach: int, longest: int) -> Span:
+    start = around + random.randrange(-reach, reach)
+    return Span(start, start + random.randrange(1, longest))
+
+
+def some_hours(random: Random) -> tuple[int, int]:
+    rough = random.choice([1, 5, 15, 60])
+    opens = random.randrange(0, 1440, rough)
+    closes = min(1440, opens + random.choice([30, 60, 180, 240, 480, 1440]))
+    return opens, closes
+
+
+def some_case(random: Random):
+    zone = random.choice(list(ZONES))
+    first = date.fromisoformat(random.choice(ZONES[zone])) + timedelta(days=random.randrange(-2, 2))
+    last = first + timedelta(days=random.randrange(0, 3))
+    anchor = next((day.start for n in range(5) if (day := local_day(zone, first + timedelta(days=n))).pieces), 0)
+    near = {"reach": 3000, "longest": 240}
+    therapists = {}
+    for key in "abc"[: random.randrange(1, 4)]:
+        weekly = []
+        for weekday in range(7):
+            for _ in range(random.choice([0, 1, 1, 2])):
+                opens, closes = some_hours(random)
+                start = first - timedelta(days=random.choice([400, 30, 8, 7, 1, 0, -1]))
+                end = random.choice([None, None, first, first + timedelta(days=1), start])
+                weekly.append(
+                    WeeklyHours(weekday, opens, closes, start, max(end, start) if end else None, random.choice([1, 1, 2, 3]))
+                )
+        overrides = {}
+        if random.random() < 0.3:
+            overrides[first + timedelta(days=random.randrange(3))] = tuple(
+                Span(*some_hours(random)) for _ in range(random.randrange(3))
+            )
+        therapists[key] = Therapist(
+            weekly=tuple(weekly),
+            overrides=overrides,
+            time_off=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
+            daily_sessions=random.choice([None, None, 1, 2]),
+            daily_minutes=random.choice([None, None, 60, 90, 200]),
+        )
+    treatment = Treatment(
+        length=random.choice([5, 20, 30, 45, 60, 90]),
+        preparation=random.choice([0, 0, 5, 15]),
+        turnaround=random.choice([0, 10, 10, 30]),
+        step=random.choice([5, 7, 15, 20, 30, 45, 60]),
+        notice=random.choice([0, 0, 2, 24, 26, 48]) * timedelta(hours=1) + random.choice([0, 0, 10]) * timedelta(minutes=1),
+        horizon=random.choice([0, 1, 2, 365, 365]),
+        rooms=random.choice([(), ("r",), ("r", "s")]),
+    )
+    busy = []
+    for _ in range(random.randrange(0, 14)):
+        session = some_span(random, anchor, **near)
+        before, after = random.choice([0, 5, 15]), random.choice([0, 10])
+        busy.append(
+            Busy(
+                random.choice("abcd"),
+                random.choice([None, "r", "s", "t"]),
+                session.start - before,
+                session.end + after,
+                session.start,
+                session.end,
+            )
+        )
+    practice = Practice(
+        zone,
+        closures=tuple(Shut(some_span(random, anchor, **near), "x") for _ in range(random.choice([0, 0, 0, 1]))),
+        holidays={first + timedelta(days=random.randrange(-1, 4)): "y"} if random.random() < 0.15 else {},
+    )
+    situation = Situation(
+        practice,
+        treatment,
+        now=anchor + random.choice([-100000, -1440, random.randrange(-3000, 3000)]),
+        busy=tuple(busy),
+        client_busy=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
+    )
+    return situation, therapists, first, last
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_the_engine_offers_what_walking_the_minutes_finds(shard):
+    for case in range(shard, CASES, SHARDS):
+        situation, therapists, first, last = some_case(Random(case))
+
+        found = offers(situation, therapists, first, last)
+
+        by_hand = brute.offered(situation, therapists, first, last)
+        assert {(o.therapist, o.day, o.minute): o.instant for o in found} == by_hand, f"case {case}"
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_why_not_names_a_rule_exactly_for_what_is_not_offered(shard):
+    for case in range(shard, CASES // 10, SHARDS):
+        random = Random(case)
+        situation, therapists, first, last = some_case(random)
+        found = offers(situation, therapists, first, last)
+        for key, therapist in therapists.items():
+            for _ in range(40):
+                day = first + timedelta(days=random.randrange((last - first).days + 1))
+                offered = [minute for minute in range(1440) if found.on(key, day) >> minute & 1]
+                minute = random.choice([random.randrange(1440), *offered[:3]])
+
+                rules = why_not(situation, (key, therapist), day, minute)
+
+                assert (not rules) == bool(found.on(key, day) >> minute & 1), f"case {case}, {key} {day} {minute}"
+
+
+def test_the_cases_are_not_trivial():
+    sizes = []
+    for case in range(200):
+        situation, therapists, first, last = some_case(Random(case))
+        sizes.append(sum(1 for _ in offers(situation, therapists, first, last)))
+
+    assert sum(size > 0 for size in sizes) > 80
+    assert len(ZONES) >= 40

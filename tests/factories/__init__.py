@@ -1,0 +1,23 @@
+"""Rows that are valid by default and free of surprises; a test passes in what it is about."""
+
+from tests.factories.booking import AppointmentFactory, HoldFactory
+from tests.factories.clients import ClientFactory, UserFactory
+from tests.factories.practice import (
+    LocationFactory,
+    RoomFactory,
+    TherapistFactory,
+    TreatmentFactory,
+    WorkingHoursFactory,
+)
+
+__all__ = [
+    "AppointmentFactory",
+    "ClientFactory",
+    "HoldFactory",
+    "LocationFactory",
+    "RoomFactory",
+    "TherapistFactory",
+    "TreatmentFactory",
+    "UserFactory",
+    "WorkingHoursFactory",
+]
