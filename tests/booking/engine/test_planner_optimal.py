@@ -32,23 +32,25 @@ def case(pick: Pick) -> Case:
     candidates = (TESS, JONAS, MIRA)[: pick(1, 3)]
     weekdays = tuple({pick(0, 6) for _ in range(pick(1, 4))})
     rhythm = [Daily((0, 1, 2, 3, 4)), Daily(weekdays), Weekly(weekdays), Weekly(weekdays, 2)][pick(0, 3)]
-    phases = [Phase(rhythm, pick(1, 4)), Phase(rhythm, until=START + 14 * DAY)][: pick(1, 8) // 8 + 1][-1:]
-    if pick(0, 3) == 0:
-        phases = [Phase(Daily((0, 1, 2, 3, 4)), pick(1, 2)), Phase(Weekly(weekdays), pick(1, 2))]
+    starts_on = START + pick(0, 6) * DAY
+    phases = [
+        (Phase(rhythm, pick(1, 4)),),
+        (Phase(rhythm, until=next(iter(rhythm.dates(starts_on))) + pick(0, 4) * DAY),),
+        (Phase(Daily((0, 1, 2, 3, 4)), pick(1, 2)), Phase(Weekly(weekdays), pick(1, 2))),
+    ][pick(0, 2)]
     course = Course(
-        START + pick(0, 6) * DAY,
-        tuple(phases),
+        starts_on,
+        phases,
         minutes=tuple(CLOCK[pick(0, 6)] for _ in range(pick(1, 2))),
         therapists=candidates[: pick(0, 2)],
         rest=Rest(pick(0, 3) % 3, [None, 1, 2, 3][pick(0, 3)]),
         grace=pick(0, 3),
     )
     calendar = Calendar()
-    crowded = pick(1, 3)
-    for wish in course.wishes:
-        for _ in range(pick(0, 2 * crowded)):
-            on = wish.on + pick(-4, 4) * DAY
-            calendar.starts[candidates[pick(0, len(candidates) - 1)], on] |= 1 << CLOCK[pick(0, 6)]
+    for _ in range(pick(0, 12)):
+        wish = course.wishes[pick(0, len(course.wishes) - 1)]
+        therapist = candidates[pick(0, len(candidates) - 1)]
+        calendar.starts[therapist, wish.on + pick(-4, 4) * DAY] |= 1 << CLOCK[pick(0, 6)]
     return course, candidates, calendar
 
 
@@ -178,11 +180,11 @@ def check_sessions(plan: Plan, course: Course, calendar: Calendar) -> None:
         assert calendar.on(start.therapist, start.on) >> start.minute & 1
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_no_plan_is_better_than_the_planners(seed: int):
     numbers = random.Random(seed)
 
-    kinds = {plan.kind for _ in range(60) for plan in check(case(numbers.randint))}
+    kinds = {plan.kind for _ in range(100) for plan in check(case(numbers.randint))}
 
     assert kinds == set(PlanKind) - {PlanKind.OWN}
 
