@@ -20,9 +20,7 @@ class BookingError(Exception):
 
 
 class SlotTaken(BookingError):
-    message = _(
-        "Someone took this time while you were choosing. Nothing was booked; here are the times that are free now."
-    )
+    message = _("Someone took this time while you were choosing. Nothing was booked; here are the times that are free now.")
 
 
 class ClientBusy(SlotTaken):
@@ -34,9 +32,7 @@ class OutsideAvailability(BookingError):
 
 
 class HoldOver(BookingError):
-    message = _(
-        "The ten minutes are over, so the times are free again. Your choices are still here; hold them once more."
-    )
+    message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 
 
 class TooManyHolds(BookingError):

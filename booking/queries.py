@@ -8,7 +8,7 @@ process ever answers by rules that were changed before it asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -94,18 +94,22 @@ def availability(
 
 def why_not(
     treatment: UUID,
-    therapist: UUID,
-    day: date,
-    minute: int,
+    starts: Sequence[tuple[UUID, date, int]],
     *,
     now: datetime,
     client: UUID | None = None,
     ignoring: Collection[UUID] = (),
-) -> tuple[Why, ...]:
-    """Every rule that removes this start (wall minute of a local date), the foremost first; none if it is offered."""
-    people, situation = _ask(treatment, [therapist], day, day, now, client, ignoring, overriding=False)
-    asked = (therapist, people[therapist]) if therapist in people else None
-    return slots.why_not(situation, asked, day, minute)
+) -> list[tuple[Why, ...]]:
+    """For each start ``(therapist, local date, wall minute)`` every rule that removes it, the foremost first; none if offered."""
+    if not starts:
+        return []
+    first, last = min(on for _, on, _ in starts), max(on for _, on, _ in starts)
+    asked = {therapist for therapist, _, _ in starts}
+    people, situation = _ask(treatment, asked, first, last, now, client, ignoring, overriding=False)
+    return [
+        slots.why_not(situation, (therapist, people[therapist]) if therapist in people else None, on, minute)
+        for therapist, on, minute in starts
+    ]
 
 
 def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] | None = None) -> Offer | None:
@@ -120,6 +124,12 @@ def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] |
         if soonest is not None or days > offered.treatment.horizon:
             return soonest
     return None
+
+
+def able_therapists(treatment: UUID, *, now: datetime) -> tuple[UUID, ...]:
+    """Who can do a treatment and takes bookings, by name; nobody for a treatment that is not known."""
+    offered = rules(now).treatments.get(treatment) or _read_rules(now).treatments.get(treatment)
+    return offered.therapists if offered else ()
 
 
 def minute_of(moment: datetime) -> int:

@@ -23,9 +23,10 @@ def start() -> None:
     home = Path(tempfile.mkdtemp(prefix="unknot-tests-"))
     running.callback(shutil.rmtree, home, ignore_errors=True)
     if "DATABASE_URL" not in os.environ:
-        os.environ["DATABASE_URL"] = running.enter_context(servers.postgres(home / "postgres", durable=False))
+        os.environ["DATABASE_URL"], _pid = running.enter_context(servers.postgres(home / "postgres", durable=False))
     if "REDIS_URL" not in os.environ:
-        os.environ.update(running.enter_context(servers.valkey(home / "valkey", durable=False)))
+        addresses, _pid = running.enter_context(servers.valkey(home / "valkey", durable=False))
+        os.environ.update(addresses)
 
 
 # pytest-django reads the settings before any hook of a plugin named by -p could run

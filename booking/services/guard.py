@@ -107,15 +107,8 @@ def require_offered(
         instant = minute_of(choice.starts_at)
         if moment_of(instant) != choice.starts_at or (choice.therapist_id, instant) not in offers:
             local = choice.starts_at.astimezone(tz)
-            why = why_not(
-                treatment.pk,
-                choice.therapist_id,
-                local.date(),
-                local.hour * 60 + local.minute,
-                now=now,
-                client=client_id,
-                ignoring=ignoring,
-            )
+            asked = (choice.therapist_id, local.date(), local.hour * 60 + local.minute)
+            [why] = why_not(treatment.pk, [asked], now=now, client=client_id, ignoring=ignoring)
             raise _refusal(why)(choice=choice, why=why)
         free = offers.rooms(instant)
         rooms.append(free[0] if free else None)
