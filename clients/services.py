@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from clients.models import Client, Consent, User
+
+#: The words a client agrees to when booking. A change of the text is a new version.
+BOOKING_CONSENT = (
+    1,
+    _("I agree that the practice keeps my name, address and phone number to run my sessions."),
+)
 
 
 @transaction.atomic
@@ -23,9 +30,18 @@ def register_client(*, email: str, name: str, phone: str = "") -> Client:
     return client
 
 
-def record_consent(client: Client, *, kind: Consent.Kind, version: int, text: str, by: User, now: datetime) -> Consent:
+def record_booking_consent(client: Client, *, by: User, now: datetime) -> None:
     """Keep the very words agreed to; agreeing twice to the same version changes nothing."""
-    consent, _created = Consent.objects.get_or_create(
-        client=client, kind=kind, version=version, defaults={"text": text, "agreed_at": now, "by": by}
+    version, text = BOOKING_CONSENT
+    Consent.objects.get_or_create(
+        client=client,
+        kind=Consent.Kind.BOOKING,
+        version=version,
+        defaults={"text": str(text), "agreed_at": now, "by": by},
     )
-    return consent
+
+
+def booking_consent_missing(client: Client) -> bool:
+    """Whether the client has not yet agreed to the current words."""
+    version, _text = BOOKING_CONSENT
+    return not client.consents.filter(kind=Consent.Kind.BOOKING, version=version).exists()

@@ -1,0 +1,287 @@
+"""Screens one and two: what and with whom, and when."""
+
+from __future__ import annotations
+
+from calendar import Calendar, monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from booking.access import client_of, holder
+from booking.engine.recurrence import InvalidCourse
+from booking.engine.slots import Offer, Offers
+from booking.exceptions import BookingError
+from booking.forms import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
+from booking.queries import availability, moment_of
+from booking.services.guard import Choice
+from booking.services.holds import hold_choices
+from booking.services.series import hold_course
+from booking.templatetags.unknot import clock, day
+from therapists.models import Therapist, Treatment
+
+AREAS_KEY = "areas"
+SOONEST_DAYS = 14
+NEXT_FREE_TIMES = 5
+NOON, EVENING = 12 * 60, 17 * 60
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def landing(request: HttpRequest) -> HttpResponse:
+    """The question, the chart, and real free times."""
+    if request.method == "POST":
+        form = AreasForm(request.POST)
+        request.session[AREAS_KEY] = form.cleaned_data["areas"] if form.is_valid() else []
+        return redirect("booking:what")
+    now = timezone.now()
+    therapists = list(_therapists())
+    context = {
+        "form": AreasForm(initial={"areas": request.session.get(AREAS_KEY, [])}),
+        "free": _next_free(therapists, now),
+        "therapists": therapists,
+        "today": timezone.localdate(),
+    }
+    return render(request, "booking/landing.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def what(request: HttpRequest) -> HttpResponse:
+    """Treatment, therapist, rhythm. What hurts narrows the treatments and goes no further than the session."""
+    if request.method == "POST":
+        areas = AreasForm(request.POST)
+        request.session[AREAS_KEY] = areas.cleaned_data["areas"] if areas.is_valid() else []
+    marked = request.session.get(AREAS_KEY, [])
+    treatments = _treatments(marked)
+    therapists = list(_therapists())
+    form = WhatForm(
+        request.POST if request.method == "POST" and "narrow" not in request.POST else None,
+        treatments=treatments,
+        therapists=therapists,
+        soonest=_soonest(treatments, therapists, timezone.now()),
+        initial=_wanted_before(request, treatments) | {"areas": marked},
+    )
+    if form.is_bound and form.is_valid():
+        chosen = {name: form.cleaned_data[name] for name in ("treatment", "therapist", "rhythm")}
+        if chosen["rhythm"] != Rhythm.ONCE:
+            chosen["count"] = form.cleaned_data["count"]
+        return redirect(f"{reverse('booking:when')}?{urlencode(chosen)}")
+    context = {"form": form, "step": "what", "narrowed": bool(marked), "treatments": treatments}
+    return render(request, "booking/what.html", context, status=422 if form.is_bound else 200)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What screen one asked for, checked again: it comes from the address bar."""
+
+    treatment: Treatment
+    therapist: Therapist | None
+    rhythm: str
+    count: int
+
+    @property
+    def query(self) -> str:
+        facts = {
+            "treatment": self.treatment.pk,
+            "therapist": self.therapist.pk if self.therapist else ANYONE,
+            "rhythm": self.rhythm,
+        }
+        return urlencode(facts if self.rhythm == Rhythm.ONCE else facts | {"count": self.count})
+
+    @property
+    def therapists(self) -> list[UUID] | None:
+        return [self.therapist.pk] if self.therapist else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def when(request: HttpRequest) -> HttpResponse:
+    """Days with free times. Choosing one holds it; for a course the whole plan around it."""
+    wanted = _wanted(request)
+    if wanted is None:
+        return redirect("booking:what")
+    now = timezone.now()
+    offers, shown = _offers_around(request, wanted, now)
+    form = WhenForm(
+        request.POST if request.method == "POST" else None,
+        offers=_one_a_time(offer for offer in offers if offer.day == shown),
+    )
+    problem: str = ""
+    status = 200
+    if form.is_bound:
+        if form.is_valid():
+            try:
+                return _held(request, wanted, form.chosen, now)
+            except (BookingError, InvalidCourse) as refusal:
+                problem, status = str(refusal), 409
+                offers, shown = _offers_around(request, wanted, now)
+        else:
+            problem = form.errors["start"][0]
+            status = 409 if request.POST.get("start") else 422
+        form = WhenForm(offers=_one_a_time(offer for offer in offers if offer.day == shown))
+    context = _when_context(wanted, offers, shown, form, now) | {"problem": problem}
+    return render(request, "booking/when.html", context, status=status)
+
+
+def _held(request: HttpRequest, wanted: Wanted, offer: Offer, now: datetime) -> HttpResponse:
+    owner, client = holder(request.session), client_of(request.user)
+    course = course_of(wanted.rhythm, wanted.count, offer, wished=wanted.therapist.pk if wanted.therapist else None)
+    if wanted.rhythm == Rhythm.ONCE:
+        choice = Choice(offer.therapist, moment_of(offer.instant))
+        hold = hold_choices([choice], owner=owner, treatment=wanted.treatment, now=now, client=client, course=course.as_json())
+        return redirect("booking:you", hold.pk)
+    hold = hold_course(course, wanted.treatment, owner=owner, now=now, client=client)
+    return redirect("booking:plan", hold.pk)
+
+
+def _when_context(wanted: Wanted, offers: Sequence[Offer], shown: date, form: WhenForm, now: datetime) -> dict[str, Any]:
+    today = timezone.localdate(now)
+    free: dict[date, set[int]] = {}
+    for offer in offers:
+        free.setdefault(offer.day, set()).add(offer.minute)
+    week = days_of_week(shown)
+    base = f"{reverse('booking:when')}?{wanted.query}"
+    parts = [
+        (_("Morning"), [o for o in form.offers.items() if o[1].minute < NOON]),
+        (_("Afternoon"), [o for o in form.offers.items() if NOON <= o[1].minute < EVENING]),
+        (_("Evening"), [o for o in form.offers.items() if o[1].minute >= EVENING]),
+    ]
+    return {
+        "step": "when",
+        "wanted": wanted,
+        "base": base,
+        "what_url": reverse("booking:what"),
+        "shown": shown,
+        "week": [(each, len(free.get(each, ())), each < today) for each in week],
+        "week_before": week[0] - timedelta(days=1) if week[0] > today else None,
+        "week_after": week[6] + timedelta(days=1) if week[6] < today + wanted.treatment.horizon else None,
+        "month": [[(each if each.month == shown.month else None, len(free.get(each, ()))) for each in row]
+                  for row in Calendar().monthdatescalendar(shown.year, shown.month)],
+        "parts": [part for part in parts if part[1]],
+        "form": form,
+        "names": {therapist.pk: therapist for therapist in _therapists()},
+        "ends": wanted.treatment.minutes,
+        "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
+    }  # fmt: skip
+
+
+def _offers_around(request: HttpRequest, wanted: Wanted, now: datetime) -> tuple[list[Offer], date]:
+    """Every offer of the month (and the week) of the day asked for, and that day; without one the first that is free."""
+    today = timezone.localdate(now)
+    try:
+        asked = date.fromisoformat(request.GET.get("day", ""))
+    except ValueError:
+        asked = None
+    last_bookable = today + wanted.treatment.horizon
+    around = min(max(asked or today, today), last_bookable)
+    offers = _month_of(around, wanted, now)
+    if asked is None and not any(offer.day >= around for offer in offers):
+        first = _first_after(wanted, now)
+        if first is not None:
+            around = first
+            offers = _month_of(around, wanted, now)
+    shown = around if asked else next((offer.day for offer in offers if offer.day >= around), around)
+    return offers, shown
+
+
+def _month_of(around: date, wanted: Wanted, now: datetime) -> list[Offer]:
+    week = days_of_week(around)
+    first = min(around.replace(day=1), week[0])
+    last = max(around.replace(day=monthrange(around.year, around.month)[1]), week[6])
+    return list(_availability(wanted.treatment, first, last, now, wanted.therapists))
+
+
+def _first_after(wanted: Wanted, now: datetime) -> date | None:
+    today = timezone.localdate(now)
+    found = _availability(wanted.treatment, today, today + wanted.treatment.horizon, now, wanted.therapists)
+    return next((offer.day for offer in found), None)
+
+
+def _availability(treatment: Treatment, first: date, last: date, now: datetime, therapists: list[UUID] | None = None) -> Offers:
+    return availability(treatment.pk, first=first, last=last, now=now, therapists=therapists)
+
+
+def _one_a_time(offers: Any) -> list[Offer]:
+    """Of several therapists who are free at the same time the first; the list is by time already."""
+    times: dict[int, Offer] = {}
+    for offer in offers:
+        times.setdefault(offer.minute, offer)
+    return list(times.values())
+
+
+def _wanted(request: HttpRequest) -> Wanted | None:
+    """What the address asks for; None when it is anything but a bookable treatment by somebody who gives it."""
+    try:
+        treatment = Treatment.objects.select_related("location").get(pk=UUID(request.GET.get("treatment", "")), is_active=True)
+        said = request.GET.get("therapist", ANYONE)
+        therapist = None if said == ANYONE else treatment.therapists.get(pk=UUID(said), is_active=True)
+        count = int(request.GET.get("count", "1"))
+    except (ValueError, Treatment.DoesNotExist, Therapist.DoesNotExist):
+        return None
+    rhythm = request.GET.get("rhythm", Rhythm.ONCE)
+    if rhythm not in {value for value, *_rest in Rhythm.LABELS} or not 1 <= count <= MOST_SESSIONS:
+        return None
+    return Wanted(treatment, therapist, rhythm, count)
+
+
+def _wanted_before(request: HttpRequest, treatments: Sequence[Treatment]) -> dict[str, Any]:
+    """What a link to this screen proposes: a therapist's own button, or the way back from the times."""
+    proposed = {name: request.GET[name] for name in ("treatment", "therapist", "rhythm", "count") if name in request.GET}
+    if "treatment" not in proposed and treatments:
+        proposed["treatment"] = str(treatments[0].pk)
+    return proposed
+
+
+def _treatments(areas: Sequence[str] = ()) -> list[Treatment]:
+    """What is offered; with areas marked, what suits one of them (all of it, should nothing do)."""
+    offered = list(Treatment.objects.filter(is_active=True).select_related("location"))
+    suited = [treatment for treatment in offered if not treatment.areas or set(areas) & set(treatment.areas)]
+    return suited if areas and suited else offered
+
+
+def _therapists() -> Any:
+    return Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct()
+
+
+def _next_free(therapists: Sequence[Therapist], now: datetime) -> list[dict[str, Any]]:
+    """The soonest start of each therapist for the first treatment on the list, soonest first."""
+    names = {therapist.pk: therapist for therapist in therapists}
+    for treatment in _treatments()[:1]:
+        today = timezone.localdate(now)
+        seen: dict[Any, Offer] = {}
+        for offer in _availability(treatment, today, today + timedelta(days=SOONEST_DAYS), now):
+            seen.setdefault(offer.therapist, offer)
+        return [
+            {"offer": offer, "therapist": names[offer.therapist], "treatment": treatment}
+            for offer in list(seen.values())[:NEXT_FREE_TIMES]
+            if offer.therapist in names
+        ]
+    return []
+
+
+def _soonest(treatments: Sequence[Treatment], therapists: Sequence[Therapist], now: datetime) -> dict[str, str]:
+    """For each therapist, and for anyone, the soonest free start of the first treatment on the list, in words."""
+    today = timezone.localdate(now)
+    found: dict[str, str] = {}
+    for treatment in treatments[:1]:
+        for offer in _availability(treatment, today, today + timedelta(days=SOONEST_DAYS), now):
+            words = _("soonest %(day)s, %(time)s") % {
+                "day": _("today") if offer.day == today else day(offer.day),
+                "time": clock(offer.minute),
+            }
+            found.setdefault(ANYONE, words)
+            found.setdefault(str(offer.therapist), words)
+            if len(found) > len(therapists):
+                break
+    return found
