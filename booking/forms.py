@@ -46,6 +46,12 @@ def helper(*fields: Any) -> FormHelper:
     return made
 
 
+def choices_of(form: forms.Form, name: str) -> forms.ChoiceField:
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    return field
+
+
 class AreasForm(forms.Form):
     """Where it hurts. Sent by POST and kept in the session only, so that it never stands in an address."""
 
@@ -59,7 +65,7 @@ class AreasForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         tick = icon("check2")
-        self.fields["areas"].choices = [(code, format_html("{}{}", tick, label)) for code, label in BodyArea.choices]
+        choices_of(self, "areas").choices = [(code, format_html("{}{}", tick, label)) for code, label in BodyArea.choices]
         self.helper = helper(Field("areas", wrapper_class="chips wide hidden-legend"))
 
 
@@ -74,7 +80,7 @@ class WhatForm(AreasForm):
         coerce=int,
         initial=8,
         required=False,
-        empty_value=8,
+        empty_value="8",
         help_text=_("For weekly and daily. With “both” it counts the weekly ones. Most people start with four."),
     )
 
@@ -88,15 +94,15 @@ class WhatForm(AreasForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.treatments = {str(treatment.pk): treatment for treatment in treatments}
-        self.fields["treatment"].choices = [(key, _described(row)) for key, row in self.treatments.items()]
-        self.fields["therapist"].choices = [
+        choices_of(self, "treatment").choices = [(key, _described(row)) for key, row in self.treatments.items()]
+        choices_of(self, "therapist").choices = [
             (ANYONE, _choice(_("Anyone suitable"), soonest.get(ANYONE, ""), _("You see the most free times this way."))),
             *((str(row.pk), _choice(row.name, soonest.get(str(row.pk), ""), row.focus)) for row in therapists),
         ]
-        self.fields["rhythm"].choices = [
+        choices_of(self, "rhythm").choices = [
             (value, format_html('{}<span class="desc">{}</span>', label, detail)) for value, label, detail in Rhythm.LABELS
         ]
-        self.fields["count"].choices = [
+        choices_of(self, "count").choices = [
             (number, ngettext("%(n)s session", "%(n)s sessions", number) % {"n": number})
             for number in range(2, MOST_SESSIONS + 1)
         ]
@@ -114,9 +120,8 @@ class WhatForm(AreasForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         treatment = self.treatments.get(cleaned.get("treatment", ""))
-        therapist = cleaned.get("therapist")
-        named = treatment and therapist not in (None, ANYONE)
-        if named and not treatment.therapists.filter(pk=therapist, is_active=True).exists():
+        therapist = cleaned.get("therapist", ANYONE)
+        if treatment and therapist != ANYONE and not treatment.therapists.filter(pk=therapist, is_active=True).exists():
             self.add_error("therapist", _("This therapist does not give this treatment. Choose another, or anyone suitable."))
         return cleaned
 
@@ -136,7 +141,7 @@ class WhenForm(forms.Form):
     def __init__(self, *args: Any, offers: Iterable[Offer], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offers = {f"{offer.therapist}/{offer.minute}": offer for offer in offers}
-        self.fields["start"].choices = [(value, value) for value in self.offers]
+        choices_of(self, "start").choices = [(value, value) for value in self.offers]
 
     @property
     def chosen(self) -> Offer:
@@ -161,21 +166,13 @@ def course_of(rhythm: str, count: int, offer: Offer, *, wished: UUID | None) -> 
     return Course(starts_on=offer.day, phases=phases, minutes=(offer.minute,), therapists=therapists)
 
 
-class DetailsForm(forms.Form):
-    """A new client: three things to type, then the code."""
+class KnownForm(forms.Form):
+    """Somebody who was here before: the address is enough."""
 
-    name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(
         label=_("E-mail"),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         help_text=_("We send a six-digit code there. There is no password."),
-    )
-    phone = PhoneNumberField(
-        label=format_html('{} <span class="optional">({})</span>', _("Phone"), _("optional")),
-        required=False,
-        help_text=_("Only for news about a session on the same day."),
-        widget=forms.TextInput(attrs={"autocomplete": "tel", "type": "tel"}),
-        error_messages={"invalid": _("This does not look like a phone number. Nothing was lost; please check it.")},
     )
     agree = forms.BooleanField(error_messages={"required": _("Please agree first. Your times are still held.")})
 
@@ -185,11 +182,18 @@ class DetailsForm(forms.Form):
         self.helper = helper(*(Field(name) for name in self.fields))
 
 
-class KnownForm(DetailsForm):
-    """Somebody who was here before: the address is enough."""
+class DetailsForm(KnownForm):
+    """A new client: three things to type, then the code."""
 
-    name = None  # type: ignore[assignment]
-    phone = None  # type: ignore[assignment]
+    name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    phone = PhoneNumberField(
+        label=format_html('{} <span class="optional">({})</span>', _("Phone"), _("optional")),
+        required=False,
+        help_text=_("Only for news about a session on the same day."),
+        widget=forms.TextInput(attrs={"autocomplete": "tel", "type": "tel"}),
+        error_messages={"invalid": _("This does not look like a phone number. Nothing was lost; please check it.")},
+    )
+    field_order = ("name", "email", "phone", "agree")
 
 
 class ConfirmForm(forms.Form):

@@ -21,6 +21,6 @@ class EmlFileBackend(BaseEmailBackend):
             who = re.sub(r"[^A-Za-z0-9@.+-]", "_", ", ".join(message.to))[:80]
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{who}-{uuid4().hex[:6]}.eml"
             unfinished = folder / f".{name}"
-            unfinished.write_bytes(message.message().as_bytes(linesep="\r\n"))
+            unfinished.write_bytes(message.message().as_bytes())
             unfinished.rename(folder / name)
         return len(messages)

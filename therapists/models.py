@@ -7,6 +7,7 @@ Everything here except names and texts decides what is offered. The tables that 
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -273,8 +274,8 @@ class HoursBase(models.Model):
     class Meta:
         abstract = True
 
-    opens: models.TimeField
-    closes: models.TimeField
+    opens: models.TimeField[Any, Any]
+    closes: models.TimeField[Any, Any]
 
     def clean(self) -> None:
         for field in ("opens", "closes"):

@@ -9,17 +9,18 @@ The days asked for lie on one axis of minutes, and every rule is one integer ove
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from booking.engine.spans import Span, merge
 from booking.engine.zones import DAY, LocalDay, later, local_date, local_day
 
-Key = Hashable
+Key = UUID  # of a therapist or a room
 _WHOLE_DAY = (1 << DAY) - 1
 WallSpans = tuple[Span, ...]  # in wall minutes of one date
 
@@ -94,7 +95,7 @@ class Treatment:
 class Busy(NamedTuple):
     """A footprint already taken, with the session inside it, in UTC minutes."""
 
-    therapist: Key
+    therapist: Key | None
     room: Key | None
     blocked_from: int
     blocked_until: int

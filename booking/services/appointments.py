@@ -127,8 +127,7 @@ def reschedule_appointment(
         "blocked_until",
     ]
     for field in where:
-        attname = Appointment._meta.get_field(field).attname
-        setattr(current, attname, getattr(moved, attname))
+        setattr(current, field, getattr(moved, field))
     current.sequence += 1
     with overlap_raises():
         current.save(update_fields=[*where, "sequence"])
@@ -141,7 +140,7 @@ def reschedule_appointment(
         before=before,
         after=facts(current),
     )
-    enqueue(NotificationKind.CHANGED, client=current.client, appointment=current, now=now)
+    _tell(NotificationKind.CHANGED, current, now)
     return current
 
 
@@ -162,7 +161,7 @@ def cancel_appointment(appointment: Appointment, *, by: User, now: datetime, rea
         before=before,
         after=facts(current),
     )
-    enqueue(NotificationKind.CANCELLED, client=current.client, appointment=current, now=now)
+    _tell(NotificationKind.CANCELLED, current, now)
     return current
 
 
@@ -180,6 +179,11 @@ def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User,
     current.save(update_fields=["status"])
     AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=facts(current))
     return current
+
+
+def _tell(kind: NotificationKind, appointment: Appointment, now: datetime) -> None:
+    if appointment.client is not None:
+        enqueue(kind, client=appointment.client, appointment=appointment, now=now)
 
 
 def _locked(appointment: Appointment) -> Appointment:

@@ -127,7 +127,7 @@ def when(request: HttpRequest) -> HttpResponse:
                 problem, status = str(refusal), 409
                 offers, shown = _offers_around(request, wanted, now)
         else:
-            problem = form.errors["start"][0]
+            problem = str(form.errors["start"][0])
             status = 409 if request.POST.get("start") else 422
         form = WhenForm(offers=_one_a_time(offer for offer in offers if offer.day == shown))
     context = _when_context(wanted, offers, shown, form, now) | {"problem": problem}

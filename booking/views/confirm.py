@@ -92,14 +92,13 @@ def _plan_context(request: HttpRequest, hold: Hold, now: datetime, problem: str)
     names = {therapist.pk: therapist for therapist in Therapist.objects.all()}
     zone = hold.treatment.location.tz
     reasons = {facts["position"]: facts["reason"] for facts in hold.plan["dates"]}
-    additions = planning.additions(current) if current.tally[Outcome.NOT_POSSIBLE.value] else ()
+    additions = planning.additions(current) if len(current.starts) < len(current.dates) else ()
     dates = []
     before = None
     for planned in current.dates:
         on = planned.placed.on if planned.placed else planned.wish.on
         changes = clock_changes(zone, before, on) if before else ()
         before = on
-        lost = planned.placed is None
         swaps = planning.swaps(current, planned.position)
         dates.append(
             {
@@ -109,8 +108,11 @@ def _plan_context(request: HttpRequest, hold: Hold, now: datetime, problem: str)
                 "wished_therapist": names[planned.lead],
                 "reason": reasons.get(planned.position, {}),
                 "clock_change": changes[0] if changes and planned.placed else None,
-                "swaps": [(_swap_value(choice), choice.placed, names[choice.placed.therapist]) for choice in swaps]
-                + [(_swap_value(choice), choice.placed, names[choice.placed.therapist]) for choice in additions if lost],
+                "swaps": [
+                    (_swap_value(choice), choice.placed, names[choice.placed.therapist])
+                    for choice in (*swaps, *(additions if planned.placed is None else ()))
+                    if choice.placed is not None
+                ],
             }
         )
     plans = [(each.kind.value, each, each.starts == current.starts) for each in planning.plans]

@@ -48,7 +48,7 @@ def _require(requirements: Path, *, beside: Path | None = None) -> None:
             venv.create(VENV, with_pip=True)
         say(f"Installing packages from {requirements.relative_to(ROOT)} (half a minute the first time) …")
         subprocess.run(
-            [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+            [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             + [word for file in (beside, requirements) if file for word in ("-r", str(file))],
             check=True,
             stderr=subprocess.PIPE,

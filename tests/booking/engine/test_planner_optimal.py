@@ -18,7 +18,7 @@ from tests.booking.engine.planning import JONAS, MIRA, START, TESS, Calendar
 pytestmark = pytest.mark.unit
 
 DAY = timedelta(days=1)
-CLOCK = (0, 525, 530, 540, 555, 570, 1439)
+CLOCK = (0, 525, 539, 540, 541, 555, 570, 1439)
 
 #: Picks a whole number between two, both inclusive.
 Pick = Callable[[int, int], int]
@@ -41,7 +41,7 @@ def case(pick: Pick) -> Case:
     course = Course(
         starts_on,
         phases,
-        minutes=tuple(CLOCK[pick(0, 6)] for _ in range(pick(1, 2))),
+        minutes=tuple(CLOCK[pick(0, 7)] for _ in range(pick(1, 2))),
         therapists=candidates[: pick(0, 2)],
         rest=Rest(pick(0, 3) % 3, [None, 1, 2, 3][pick(0, 3)]),
         grace=(0, 1, 2, 2, 3)[pick(0, 4)],
@@ -50,7 +50,7 @@ def case(pick: Pick) -> Case:
     for wish in course.wishes:
         for _ in range(pick(0, 6)):
             therapist = candidates[pick(0, len(candidates) - 1)]
-            calendar.starts[therapist, wish.on + pick(-course.grace, course.grace) * DAY] |= 1 << CLOCK[pick(0, 6)]
+            calendar.starts[therapist, wish.on + pick(-course.grace, course.grace) * DAY] |= 1 << CLOCK[pick(0, 7)]
     return course, candidates, calendar
 
 
@@ -200,7 +200,7 @@ def test_no_plan_is_better_than_the_planners_in_the_odd_corners(data: st.DataObj
 def test_swaps_and_added_dates_are_on_offer_and_keep_order_and_rest(numbers: random.Random):
     course, therapists, calendar = case(numbers.randint)
     for weeks in range(1, 5):
-        calendar.starts[TESS, course.wishes[-1].on + weeks * 7 * DAY] |= 1 << CLOCK[numbers.randint(0, 6)]
+        calendar.starts[TESS, course.wishes[-1].on + weeks * 7 * DAY] |= 1 << CLOCK[numbers.randint(0, 7)]
     plan = plans(course, therapists, calendar)[-1]
 
     for planned in plan.dates:

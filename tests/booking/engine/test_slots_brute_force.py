@@ -121,7 +121,7 @@ def some_case(random: Random):
         turnaround=random.choice([0, 10, 10, 30]),
         step=random.choice([5, 7, 15, 20, 30, 45, 60]),
         notice=random.choice([0, 0, 2, 24, 26, 48]) * timedelta(hours=1) + random.choice([0, 0, 10]) * timedelta(minutes=1),
-        horizon=random.choice([0, 1, 2, 365, 365]),
+        horizon=random.choice([1, 2, 365, 365, 365]),
         rooms=random.choice([(), ("r",), ("r", "s")]),
     )
     busy = []
@@ -146,7 +146,7 @@ def some_case(random: Random):
     situation = Situation(
         practice,
         treatment,
-        now=anchor + random.choice([-100000, -1440, random.randrange(-3000, 3000)]),
+        now=anchor + random.choice([-2880, -1440, random.randrange(-3000, 1500)]),
         busy=tuple(busy),
         client_busy=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
     )

@@ -1,0 +1,99 @@
+"""``manage.py verify``: everything that must be green. ``--bench`` measures and ``--drills`` breaks things on purpose instead."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.local.bootstrap import ROOT, say
+
+BIN = Path(sys.executable).parent
+DEEP_CASES = "100000"
+#: Zones at both ends of the calendar, in which a machine that trusts its own clock goes wrong.
+FAR_ZONES = ("Pacific/Kiritimati", "America/St_Johns")
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    "SECRET_KEY": "check-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM",
+    "ALLOWED_HOSTS": "booking.example.org",
+    "SITE_URL": "https://booking.example.org",
+    "MAIL_FROM": "Desk <desk@example.org>",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> bool:
+        say(f"\n── {self.name}")
+        began = time.monotonic()
+        code = subprocess.run(self.command, cwd=ROOT, env=os.environ | self.environment).returncode
+        say(f"── {self.name}: {'ok' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s")
+        return code == 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run all steps, the failed ones named at the end. Returns 0 only if every one is green."""
+    parser = argparse.ArgumentParser(prog="manage.py verify", description=__doc__)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--bench", action="store_true", help="measure: one line a figure, exit 1 if one is short of its goal")
+    only.add_argument("--drills", action="store_true", help="faults on purpose: one line a figure, exit 1 if one is short")
+    parser.add_argument("--deep", action="store_true", help="check the engine on 100,000 random cases")
+    options = parser.parse_args(arguments)
+    if options.bench or options.drills:
+        return _figures("bench" if options.bench else "drills")
+    if not _chromium():
+        return 1
+    began = time.monotonic()
+    failed = [step.name for step in _steps(deep=options.deep) if not step.run()]
+    say(f"\nverify: {'FAILED: ' + ', '.join(failed) if failed else 'green'} after {time.monotonic() - began:.0f} s")
+    return 1 if failed else 0
+
+
+def _steps(*, deep: bool) -> list[Step]:
+    cases = {"UNKNOT_ENGINE_CASES": DEEP_CASES} if deep else {}
+    manage = [sys.executable, "-W", "error", "-W", "ignore:XDG_RUNTIME_DIR is not set", "manage.py"]
+    pytest = [sys.executable, "-m", "pytest"]
+    parallel = ["-n", "2"]
+    return [
+        Step("ruff", [str(BIN / "ruff"), "check", "."]),
+        Step("format", [str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
+        Step("types", [str(BIN / "mypy")]),
+        Step("imports", [str(BIN / "lint-imports")]),
+        Step("bandit", [str(BIN / "bandit"), "--quiet", "--recursive", "booking", "clients", "therapists", "config", "-ll"]),
+        Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
+        Step("tests", [*pytest, *parallel, "-m", "not browser"], cases),
+        *(
+            Step(f"tests in {zone}", [*pytest, *parallel, "-m", "not browser", "tests/booking", "tests/therapists"], {"TZ": zone})
+            for zone in FAR_ZONES
+        ),
+        Step("browser", [*pytest, "-m", "browser"]),
+    ]
+
+
+def _figures(folder: str) -> int:
+    return subprocess.run([sys.executable, "-m", "tests.figures", folder], cwd=ROOT).returncode
+
+
+def _chromium() -> bool:
+    """Browser tests are never skipped: where there is no Chromium it is installed, or the command to do so is named."""
+    if shutil.which("chromium"):
+        return True
+    install = "apt-get install --yes --no-install-recommends chromium"
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say("Installing Chromium …")
+        quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
+        subprocess.run(install.split(), **quiet)  # type: ignore[call-overload]
+        if shutil.which("chromium"):
+            return True
+    say(f"Chromium is missing, and the browser tests need it. Install it with: {install}")
+    return False
