@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from booking.engine.slots import Busy, Offer, Offers, Practice, Shut, Situation,
 from booking.engine.spans import Span
 from booking.engine.zones import local_date, local_day
 from booking.enums import BLOCKING
+from booking.models import Appointment
 from therapists.models import Closure, HoursOverride, Location, Room, Rulebook, Therapist, TimeOff, Treatment
 
 #: Time off and dated hours that ended longer ago than this are not loaded.
@@ -177,24 +178,29 @@ def _people(known: Rules, offered: Offered, wanted: Collection[UUID] | None, ove
     return people
 
 
-BUSY = f"""
-SELECT NULL, NULL, revision, 0, 0, 0, false FROM therapists_rulebook
+#: Busy footprints in a window, a row for each therapist and room with the columns of what is taken there as text: two numbers
+#: a footprint cost far less to fetch than a row. The first row carries the revision of the rules.
+BUSY = """
+SELECT NULL, NULL, revision::text{no_sessions}, '' FROM therapists_rulebook
 UNION ALL
 SELECT therapist_id::text, room_id::text,
-       extract(epoch FROM blocked_from)::bigint / 60, (extract(epoch FROM blocked_until)::bigint + 59) / 60,
-       extract(epoch FROM starts_at)::bigint / 60, (extract(epoch FROM ends_at)::bigint + 59) / 60,
-       client_id = %(client)s
+       string_agg(floor(date_part('epoch', blocked_from) / 60)::text, ' '),
+       string_agg(ceil(date_part('epoch', blocked_until) / 60)::text, ' '){sessions}
 FROM booking_appointment
-WHERE status IN ({", ".join(f"'{status}'" for status in BLOCKING)})
-  AND blocked_from >= %(since)s AND blocked_from < %(until)s
-  AND (held_until IS NULL OR held_until > %(now)s)
+WHERE status IN ({blocking}) AND blocked_from >= %(since)s AND blocked_from < %(until)s
+  AND (held_until IS NULL OR held_until > %(now)s) {narrowed}
+GROUP BY therapist_id, room_id
 """
+SESSIONS = """,
+       string_agg(floor(date_part('epoch', starts_at) / 60)::text, ' '),
+       string_agg(ceil(date_part('epoch', ends_at) / 60)::text, ' ')"""
+BLOCKING_LIST = ", ".join(f"'{status}'" for status in BLOCKING)
 
 
 def _taken(
     known: Rules,
     offered: Offered,
-    people: Collection[UUID],
+    people: Mapping[UUID, slots.Therapist],
     first: date,
     last: date,
     client: UUID | None,
@@ -206,35 +212,49 @@ def _taken(
     treatment = offered.treatment
     reach = treatment.length + treatment.turnaround
     margin = timedelta(days=2)  # for dates that a zone skipped, which have no start of their own
-    begin = local_day(zone, first).start or minute_of(datetime.combine(first, datetime.min.time(), UTC) - margin)
-    end = local_day(zone, last).end or minute_of(datetime.combine(last, datetime.min.time(), UTC) + margin)
-    query = BUSY
+    begin = local_day(zone, first).start or minute_of(datetime.combine(first, time(0), UTC) - margin)
+    end = local_day(zone, last).end or minute_of(datetime.combine(last, time(0), UTC) + margin)
     values: dict[str, Any] = {
-        "client": client,
         "since": moment_of(begin - treatment.preparation - LONGEST_FOOTPRINT),
         "until": moment_of(end + reach),
         "now": now,
     }
+    narrowed = ""
     if len(people) < len(known.therapists):
-        query += " AND (therapist_id = ANY(%(people)s) OR room_id = ANY(%(rooms)s) OR client_id = %(client)s)"
+        narrowed = "AND (therapist_id = ANY(%(people)s) OR room_id = ANY(%(rooms)s))"
         values |= {"people": list(people), "rooms": list(treatment.rooms)}
     if ignoring:
-        query += " AND NOT id = ANY(%(ignoring)s)"
+        narrowed += " AND NOT id = ANY(%(ignoring)s)"
         values["ignoring"] = list(ignoring)
+    capped = any(rules.daily_sessions or rules.daily_minutes for rules in people.values())
+    query = BUSY.format(
+        blocking=BLOCKING_LIST,
+        narrowed=narrowed,
+        sessions=SESSIONS if capped else "",
+        no_sessions=", '', ''" if capped else "",
+    )
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         rows = cursor.fetchall()
     revision = None
-    ids = known.ids
-    busy, own = [], []
-    for therapist, room, since, until, starts, ends, is_own in rows:
+    busy = []
+    for therapist, room, *columns in rows:
         if therapist is None:
-            revision = since
-            continue
-        busy.append(Busy(ids.get(therapist), ids.get(room), since, until, starts, ends))
-        if is_own:
-            own.append(Span(starts, ends))
-    return busy, own, revision
+            revision = int(columns[0])
+        else:
+            busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_numbers(column) for column in columns)))
+    return busy, _own_sessions(client, values, ignoring) if client else [], revision
+
+
+def _numbers(column: str) -> list[int]:
+    return list(map(int, column.split()))
+
+
+def _own_sessions(client: UUID, values: Mapping[str, Any], ignoring: Collection[UUID]) -> list[Span]:
+    own = Appointment.objects.filter(
+        client=client, status__in=BLOCKING, starts_at__gte=values["since"], starts_at__lt=values["until"]
+    ).exclude(pk__in=ignoring)
+    return [_span(*times) for times in own.values_list("starts_at", "ends_at")]
 
 
 def _read_rules(now: datetime) -> Rules:

@@ -51,13 +51,17 @@ class Therapist:
     time_off: tuple[Span, ...] = ()
     daily_sessions: int | None = None
     daily_minutes: int | None = None
+    _known: dict[date, WallSpans] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def hours(self, day: date) -> WallSpans:
-        """The unbroken stretches of working hours on a date, in wall minutes, in order and apart."""
-        override = self.overrides.get(day)
-        if override is not None:
-            return merge(override)
-        return merge(Span(rule.opens, rule.closes) for rule in self.weekly if rule.apply(day))
+        """The unbroken stretches of working hours on a date, in wall minutes, in order and apart. Worked out once a date."""
+        known = self._known.get(day)
+        if known is None:
+            override = self.overrides.get(day)
+            if override is None:
+                override = tuple(Span(rule.opens, rule.closes) for rule in self.weekly if rule.apply(day))
+            known = self._known[day] = merge(override)
+        return known
 
 
 class Shut(NamedTuple):
@@ -93,14 +97,17 @@ class Treatment:
 
 
 class Busy(NamedTuple):
-    """A footprint already taken, with the session inside it, in UTC minutes."""
+    """What one therapist has taken in one room, as columns of UTC minutes: the footprints, and the sessions inside them.
+
+    The sessions are needed only where a therapist has daily caps.
+    """
 
     therapist: Key | None
     room: Key | None
-    blocked_from: int
-    blocked_until: int
-    starts: int
-    ends: int
+    blocked_from: Sequence[int]
+    blocked_until: Sequence[int]
+    starts: Sequence[int] = ()
+    ends: Sequence[int] = ()
 
 
 class Rule(StrEnum):
@@ -341,19 +348,18 @@ def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple
     rooms: dict[Key, int] = dict.fromkeys(treatment.rooms, 0)
     earlier = axis.base + treatment.length + treatment.turnaround - 1
     reach = treatment.preparation + treatment.length + treatment.turnaround - 1
-    for therapist, room, blocked_from, blocked_until, _starts, _ends in situation.busy:
-        since = blocked_from - earlier
-        width = blocked_until - blocked_from + reach
-        if since < 0:
-            width += since
-            since = 0
-        if width <= 0:
-            continue
-        span = ((1 << width) - 1) << since
-        if therapist in people:
-            people[therapist] |= span
-        if room in rooms:
-            rooms[room] |= span
+    for taken in situation.busy:
+        mask = 0
+        for blocked_from, blocked_until in zip(taken.blocked_from, taken.blocked_until, strict=True):
+            since = blocked_from - earlier
+            width = blocked_until - blocked_from + reach
+            if since < 0:
+                width, since = max(width + since, 0), 0
+            mask |= ((1 << width) - 1) << since
+        if taken.therapist in people:
+            people[taken.therapist] |= mask
+        if taken.room in rooms:
+            rooms[taken.room] |= mask
     return people, rooms
 
 
@@ -361,11 +367,12 @@ def _full_days(axis: Axis, key: Key, therapist: Therapist, treatment: Treatment,
     """The dates on which one more session would exceed the therapist's caps."""
     sessions: Counter[date] = Counter()
     minutes: Counter[date] = Counter()
-    for span in busy:
-        if span.therapist == key:
-            day = local_date(axis.zone, span.starts)
-            sessions[day] += 1
-            minutes[day] += span.ends - span.starts
+    for taken in busy:
+        if taken.therapist == key:
+            for starts, ends in zip(taken.starts, taken.ends, strict=True):
+                day = local_date(axis.zone, starts)
+                sessions[day] += 1
+                minutes[day] += ends - starts
     mask = 0
     for day, place in axis.days.items():
         if _full(therapist, sessions[day] + 1, minutes[day] + treatment.length):

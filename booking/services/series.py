@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,20 +46,24 @@ class Planning:
 
 
 def plan_course(
-    course: Course, treatment: Treatment, *, now: datetime, client: Client | None = None, held: Hold | None = None
+    course: Course,
+    treatment: Treatment,
+    *,
+    now: datetime,
+    client: Client | None = None,
+    held: Hold | None = None,
+    ahead: int = 0,
 ) -> Planning:
     """Plan a course on what is offered now, the times of ``held`` included. Nothing is written.
 
-    Raises CourseInvalid when nobody can give the treatment.
+    ``ahead`` are days beyond the last date to look at, for dates that could be added. Raises CourseInvalid when nobody can give the treatment.
     """
     candidates = able_therapists(treatment.pk, now=now)
     wishes = course.wishes
-    last = max(wish.latest for wish in wishes)
-    beyond = next((wish.latest for wish in course.wishes_after()), last)
     offers = availability(
         treatment.pk,
         first=min(wish.earliest for wish in wishes),
-        last=max(last, beyond),
+        last=max(wish.latest for wish in wishes) + timedelta(days=ahead),
         now=now,
         client=client.pk if client else None,
         ignoring=[] if held is None else list(held.appointments.values_list("pk", flat=True)),

@@ -33,6 +33,7 @@ from clients.services import BOOKING_CONSENT, booking_consent_missing, record_bo
 from therapists.models import Therapist
 
 PROVED_KEY = "proved_address"
+DAYS_FOR_ADDITIONS = 28
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,7 +66,7 @@ def _changed_plan(request: HttpRequest, hold: Hold, now: datetime) -> Hold:
         if kind not in {each.value for each in PlanKind} or kind == PlanKind.OWN:
             return hold
         return hold_course(course, hold.treatment, kind=PlanKind(kind), **to_hold)
-    planning = plan_course(course, hold.treatment, now=now, client=client, held=hold)
+    planning = plan_course(course, hold.treatment, now=now, client=client, held=hold, ahead=DAYS_FOR_ADDITIONS)
     current = held_plan(hold)
     position = request.POST["swap"]
     chosen = request.POST.get(f"swap{position}", "")
@@ -88,7 +89,7 @@ def _swap_value(choice: Any) -> str:
 def _plan_context(request: HttpRequest, hold: Hold, now: datetime, problem: str) -> dict[str, Any]:
     course = Course.from_json(hold.course)
     current = held_plan(hold)
-    planning = plan_course(course, hold.treatment, now=now, client=client_of(request.user), held=hold)
+    planning = plan_course(course, hold.treatment, now=now, client=client_of(request.user), held=hold, ahead=DAYS_FOR_ADDITIONS)
     names = {therapist.pk: therapist for therapist in Therapist.objects.all()}
     zone = hold.treatment.location.tz
     reasons = {facts["position"]: facts["reason"] for facts in hold.plan["dates"]}

@@ -86,9 +86,7 @@ def book(treatment: Treatment, first: date, days: int) -> int:
     return len(rows)
 
 
-def _row(
-    treatment: Treatment, therapist: Therapist, room: UUID, client: Client, starts_at: datetime, length: int
-) -> Appointment:
+def _row(treatment: Treatment, therapist: Therapist, room: UUID, client: Client, starts_at: datetime, length: int) -> Appointment:
     ends_at = starts_at + timedelta(minutes=length)
     return Appointment(
         id=uuid4(),

@@ -80,10 +80,10 @@ def offered(situation, therapists, first, last):
     rooms = {room: set() for room in treatment.rooms}
     for b in situation.busy:
         if b.room in rooms:
-            rooms[b.room].update(range(b.blocked_from, b.blocked_until))
+            rooms[b.room].update(range(b.blocked_from[0], b.blocked_until[0]))
     result = {}
     for key, therapist in therapists.items():
-        taken = {m for b in situation.busy if b.therapist == key for m in range(b.blocked_from, b.blocked_until)}
+        taken = {m for b in situation.busy if b.therapist == key for m in range(b.blocked_from[0], b.blocked_until[0])}
         for away in therapist.time_off:
             taken.update(range(away.start, away.end))
         seen = set()
@@ -111,10 +111,10 @@ def offered(situation, therapists, first, last):
                 continue
             if treatment.rooms and not any(rooms[room].isdisjoint(footprint) for room in treatment.rooms):
                 continue
-            theirs = [b for b in situation.busy if b.therapist == key and wall_at(tz, b.starts)[0] == day]
+            theirs = [b for b in situation.busy if b.therapist == key and wall_at(tz, b.starts[0])[0] == day]
             if therapist.daily_sessions is not None and len(theirs) + 1 > therapist.daily_sessions:
                 continue
-            minutes = sum(b.ends - b.starts for b in theirs)
+            minutes = sum(b.ends[0] - b.starts[0] for b in theirs)
             if therapist.daily_minutes is not None and minutes + treatment.length > therapist.daily_minutes:
                 continue
             result[key, day, minute] = instant

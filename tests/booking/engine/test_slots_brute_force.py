@@ -132,10 +132,10 @@ def some_case(random: Random):
             Busy(
                 random.choice("abcd"),
                 random.choice([None, "r", "s", "t"]),
-                session.start - before,
-                session.end + after,
-                session.start,
-                session.end,
+                [session.start - before],
+                [session.end + after],
+                [session.start],
+                [session.end],
             )
         )
     practice = Practice(
