@@ -176,18 +176,20 @@ def plans(course: Course, candidates: Sequence[UUID], openings: Openings) -> tup
     leads = range(len(course.therapists) or len(therapists))
     columns = _columns(course.wishes, therapists, openings)
     cheapest = _cheapest(PlanKind.FEWEST_CHANGES, course, therapists, leads, columns)
-    if not cheapest.starts or not any(cheapest.cost):
+    cost = cheapest.cost
+    if not cheapest.starts or not any(cost):
         return (cheapest,)
-    narrowed = {
-        PlanKind.SAME_THERAPIST: _only_lead(columns),
-        PlanKind.SAME_TIME: _only_wished_time(columns, course.wishes),
-    }
+    narrowed: dict[PlanKind, _Columns] = {}
+    if cost.changes_of_therapist:
+        narrowed[PlanKind.SAME_THERAPIST] = _only_lead(columns)
+    if cost.changes_of_time or cost.changes_of_weekday:
+        narrowed[PlanKind.SAME_TIME] = _only_wished_time(columns, course.wishes)
     if not course.wishes[-1].keeps_weekday:
         narrowed[PlanKind.DONE_SOONEST] = _only_soonest(columns, course.rest, cheapest)
     others: list[Plan] = []
     for kind, narrow in narrowed.items():
         plan = _cheapest(kind, course, therapists, leads, narrow)
-        if plan.starts and plan.cost > cheapest.cost and all(plan.starts != other.starts for other in others):
+        if plan.starts and plan.cost > cost and all(plan.starts != other.starts for other in others):
             others.append(plan)
     return (cheapest, *sorted(others[:2], key=lambda plan: plan.cost))
 
@@ -428,8 +430,16 @@ def _days(wish: Wish) -> Iterator[date]:
 
 
 def _nearest(starts: int, wished: Iterable[int]) -> tuple[int, int]:
-    """Return how far the nearest start is from a wished minute, and its own minute; the earlier one of two as near."""
-    return min((abs(minute - wish), minute) for wish in wished for minute in _around(starts, wish))
+    """Return how far the nearest of some starts is from a wished minute, and its own minute; of two as near the earlier."""
+    nearest = (_DAY_MINUTES, 0)
+    for minute in wished:
+        if until := starts & ((2 << minute) - 1):
+            before = minute + 1 - until.bit_length()
+            nearest = min(nearest, (before, minute - before))
+        if since := starts >> minute:
+            after = (since & -since).bit_length() - 1
+            nearest = min(nearest, (after, minute + after))
+    return nearest
 
 
 def _around(starts: int, minute: int) -> Iterator[int]:
