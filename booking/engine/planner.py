@@ -173,7 +173,7 @@ def plans(course: Course, candidates: Sequence[UUID], openings: Openings) -> tup
     therapists = tuple(dict.fromkeys((*course.therapists, *candidates)))
     if not therapists:
         raise InvalidCourse("therapists", "A course needs a therapist.")
-    leads = range(len(course.therapists) or len(therapists))
+    leads = len(course.therapists) or len(therapists)
     columns = _columns(course.wishes, therapists, openings)
     cheapest = _cheapest(PlanKind.FEWEST_CHANGES, course, therapists, leads, columns)
     cost = cheapest.cost
@@ -329,15 +329,21 @@ def _only_soonest(columns: _Columns, rest: Rest, cheapest: Plan) -> _Columns:
     return [[day for day in column if day.ordinal <= last] for column in columns]
 
 
-def _cheapest(kind: PlanKind, course: Course, therapists: Sequence[UUID], leads: Iterable[int], columns: _Columns) -> Plan:
-    """Return the cheapest plan with any of the leads on the days in ``columns``."""
+def _cheapest(kind: PlanKind, course: Course, therapists: Sequence[UUID], leads: int, columns: _Columns) -> Plan:
+    """Return the cheapest plan on the days in ``columns`` with any of the first ``leads`` therapists as its lead."""
     lead, days, below = 0, (0,) * len(columns), len(columns) * _LOST
-    options = [_priced(columns, number) for number in leads]
-    floors = [sum(min((cost for _, cost in choices), default=_LOST) for choices in priced) for priced in options]
-    for number in sorted(leads, key=floors.__getitem__):
+    costs = [[_costs_by_lead(day, leads) for day in column] for column in columns]
+    lost = [_LOST] * leads
+    least = [map(min, zip(lost, *column, strict=True)) for column in costs]
+    floors = [sum(of_lead) for of_lead in zip(*least, strict=True)]
+    for number in sorted(range(leads), key=floors.__getitem__):
         if floors[number] >= below:
             break
-        found = _cheapest_days(options[number], course.rest, below)
+        options = [
+            [(day.ordinal, by_lead[number]) for day, by_lead in zip(column, priced, strict=True) if by_lead[number] < _LOST]
+            for column, priced in zip(columns, costs, strict=True)
+        ]
+        found = _cheapest_days(options, course.rest, below)
         if found is not None:
             lead, (below, days) = number, found
     dates = []
@@ -351,19 +357,10 @@ def _cheapest(kind: PlanKind, course: Course, therapists: Sequence[UUID], leads:
     return Plan(kind, therapists[lead], tuple(dates))
 
 
-def _priced(columns: _Columns, lead: int) -> list[list[tuple[int, int]]]:
-    """Return per wish the ordinals of the days it can be placed on, and what each costs under this lead."""
-    options = []
-    for column in columns:
-        choices = []
-        for day in column:
-            own = day.own[lead]
-            if own is not None:
-                choices.append((day.ordinal, day.move + own))
-            elif day.least is not None:
-                choices.append((day.ordinal, day.move + day.least + _THERAPIST))
-        options.append(choices)
-    return options
+def _costs_by_lead(day: _Day, leads: int) -> list[int]:
+    """Return what a session on this day costs under each lead."""
+    other = _LOST if day.least is None else day.move + day.least + _THERAPIST
+    return [other if own is None else day.move + own for own in day.own[:leads]]
 
 
 #: The days chosen so far, last first; 0 stands for a lost date.
@@ -430,16 +427,18 @@ def _days(wish: Wish) -> Iterator[date]:
 
 
 def _nearest(starts: int, wished: Iterable[int]) -> tuple[int, int]:
-    """Return how far the nearest of some starts is from a wished minute, and its own minute; of two as near the earlier."""
-    nearest = (_DAY_MINUTES, 0)
+    """Return how far the nearest of some starts is from a wished minute, and its own minute; of two as near the first."""
+    missed, nearest = _DAY_MINUTES, 0
     for minute in wished:
         if until := starts & ((2 << minute) - 1):
-            before = minute + 1 - until.bit_length()
-            nearest = min(nearest, (before, minute - before))
+            away = minute + 1 - until.bit_length()
+            if away < missed:
+                missed, nearest = away, minute - away
         if since := starts >> minute:
-            after = (since & -since).bit_length() - 1
-            nearest = min(nearest, (after, minute + after))
-    return nearest
+            away = (since & -since).bit_length() - 1
+            if away < missed:
+                missed, nearest = away, minute + away
+    return missed, nearest
 
 
 def _around(starts: int, minute: int) -> Iterator[int]:

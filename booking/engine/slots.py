@@ -22,6 +22,7 @@ from booking.engine.zones import DAY, LocalDay, later, local_date, local_day
 
 Key = UUID  # of a therapist or a room
 _WHOLE_DAY = (1 << DAY) - 1
+_CHUNK = 4 * DAY
 WallSpans = tuple[Span, ...]  # in wall minutes of one date
 
 
@@ -158,13 +159,19 @@ class Day(NamedTuple):
             mask |= shown << (self.at + piece.start - self.local.start)
         return mask
 
-    def gather(self, mask: int) -> int:
-        """The wall minutes of this date whose minutes on the axis are set in ``mask``."""
+    def gather(self, part: int) -> int:
+        """The wall minutes of this date whose minutes are set in ``part``, counted from its first minute."""
+        if self.local.is_plain:
+            return part & _WHOLE_DAY
         wall = 0
         for piece in self.local.pieces:
-            carried = mask >> (self.at + piece.start - self.local.start)
+            carried = part >> (piece.start - self.local.start)
             wall |= (carried & ((1 << (piece.end - piece.start)) - 1)) << piece.wall
         return wall
+
+    @property
+    def bits(self) -> int:
+        return self.local.end - self.local.start
 
     @property
     def whole(self) -> int:
@@ -207,20 +214,30 @@ class Offers:
         self.axis = axis
         self._masks = masks
         self._rooms = rooms
+        self._bytes: dict[Key, bytes] = {}
 
     def on(self, therapist: Key, day: date) -> int:
         """The starts of one local date: bit w is set if one is offered at wall minute w."""
         place = self.axis.days.get(day)
-        mask = self._masks.get(therapist, 0)
-        return place.gather(mask) if place and mask else 0
+        if place is None or not self._masks.get(therapist):
+            return 0
+        return place.gather(self._part(therapist, place))
+
+    def _part(self, therapist: Key, place: Day) -> int:
+        """The minutes of one date, minute 0 being its first; cut from bytes, as shifting a long integer copies all of it."""
+        whole = self._bytes.get(therapist)
+        if whole is None:
+            whole = self._bytes[therapist] = self._masks[therapist].to_bytes(self.axis.length // 8 + 1, "little")
+        part = int.from_bytes(whole[place.at >> 3 : (place.at + place.bits >> 3) + 1], "little")
+        return part >> (place.at & 7)
 
     def __iter__(self) -> Iterator[Offer]:
         """Every offer, by date, then time, then in the order of the therapists."""
         for day, place in self.axis.days.items():
             found = [
                 (instant, order, minute, therapist)
-                for order, (therapist, mask) in enumerate(self._masks.items())
-                for minute in bits_of(place.gather(mask))
+                for order, therapist in enumerate(self._masks)
+                for minute in bits_of(self.on(therapist, day))
                 if (instant := place.local.instant(minute)) is not None
             ]
             for instant, _order, minute, therapist in sorted(found, key=lambda start: start[:2]):
@@ -271,16 +288,15 @@ def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: dat
 
 def startable(axis: Axis, therapist: Therapist, treatment: Treatment) -> int:
     """The grid minutes from which a session fits into the working hours of its date."""
-    mask = 0
+    jumps = 0
+    plain = []
     for day, place in axis.days.items():
         hours = therapist.hours(day)
-        if not hours:
-            continue
-        if place.local.is_plain:
-            mask |= _plain_starts(hours, treatment.step, treatment.length) << place.at
-        else:
-            mask |= _starts(place, hours, treatment.step, treatment.length)
-    return mask
+        if hours and place.local.is_plain:
+            plain.append((place.at, _plain_starts(hours, treatment.step, treatment.length)))
+        elif hours:
+            jumps |= _starts(place, hours, treatment.step, treatment.length)
+    return assemble(plain) | jumps
 
 
 @lru_cache(maxsize=4096)
@@ -299,6 +315,23 @@ def _starts(place: Day, hours: WallSpans, step: int, length: int) -> int:
             if instant is not None:
                 mask |= 1 << (place.at + instant - place.local.start)
     return mask & fits
+
+
+def assemble(pieces: Iterable[tuple[int, int]]) -> int:
+    """The union of ``bits << at`` over pieces ``(at, bits)``; what lies before minute 0 falls away.
+
+    Pieces in about rising order are gathered in short integers first, so that the work grows with the length of the axis
+    and not with its square.
+    """
+    whole = chunk = begin = 0
+    for at, bits in pieces:
+        if at < 0:
+            at, bits = 0, bits >> -at
+        if not 0 <= at - begin < _CHUNK:
+            whole |= chunk << begin
+            chunk, begin = 0, at
+        chunk |= bits << (at - begin)
+    return whole | chunk << begin
 
 
 def runs(mask: int, length: int) -> int:
@@ -349,13 +382,9 @@ def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple
     earlier = axis.base + treatment.length + treatment.turnaround - 1
     reach = treatment.preparation + treatment.length + treatment.turnaround - 1
     for taken in situation.busy:
-        mask = 0
-        for blocked_from, blocked_until in zip(taken.blocked_from, taken.blocked_until, strict=True):
-            since = blocked_from - earlier
-            width = blocked_until - blocked_from + reach
-            if since < 0:
-                width, since = max(width + since, 0), 0
-            mask |= ((1 << width) - 1) << since
+        footprints = zip(taken.blocked_from, taken.blocked_until, strict=True)
+        widths = [(1 << (blocked_until - blocked_from + reach)) - 1 for blocked_from, blocked_until in footprints]
+        mask = assemble(zip([blocked_from - earlier for blocked_from in taken.blocked_from], widths, strict=True))
         if taken.therapist in people:
             people[taken.therapist] |= mask
         if taken.room in rooms:

@@ -7,7 +7,7 @@ local date. Most dates are *plain*: their clock runs from 0 to 1439 without a ju
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -33,10 +33,7 @@ class LocalDay:
         #: first instant, and the first instant after; equal when the zone skipped the date
         self.start = pieces[0].start if pieces else 0
         self.end = pieces[-1].end if pieces else 0
-
-    @cached_property
-    def is_plain(self) -> bool:
-        return len(self.pieces) == 1 and self.pieces[0].wall == 0 and self.end - self.start == DAY
+        self.is_plain = len(pieces) == 1 and pieces[0].wall == 0 and self.end - self.start == DAY
 
     def instant(self, minute: int) -> int | None:
         """The instant at which the clock shows ``minute``: the first if there are two, None if there is none."""
