@@ -430,12 +430,12 @@ def _nearest(starts: int, wished: Iterable[int]) -> tuple[int, int]:
     """Return how far the nearest of some starts is from a wished minute, and its own minute; of two as near the first."""
     missed, nearest = _DAY_MINUTES, 0
     for minute in wished:
-        if until := starts & ((2 << minute) - 1):
-            away = minute + 1 - until.bit_length()
+        if before := starts & ((1 << minute) - 1):
+            away = minute + 1 - before.bit_length()
             if away < missed:
                 missed, nearest = away, minute - away
-        if since := starts >> minute:
-            away = (since & -since).bit_length() - 1
+        if after := starts >> minute:
+            away = (after & -after).bit_length() - 1
             if away < missed:
                 missed, nearest = away, minute + away
     return missed, nearest

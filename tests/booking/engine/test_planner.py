@@ -285,14 +285,14 @@ def test_done_soonest_loses_no_date_for_it():
 
 
 def test_swaps_differ_from_the_wish_in_one_thing_first():
-    calendar = Calendar().open(TESS, day(0), day(7), at="9:00").open(TESS, day(0), at="8:00 10:20")
+    calendar = Calendar().open(TESS, day(0), day(7), at="9:00").open(TESS, day(0), at="8:59 10:20")
     calendar.open(JONAS, day(0), at="9:00 9:10").open(TESS, day(1), at="9:00 11:00").open(JONAS, day(1), at="9:00")
     course = weekly(2, therapists=(TESS,))
 
     found = alternatives(course, cheapest(course, calendar), 1, EVERYONE, calendar, limit=8)
 
     assert starts(found) == [
-        Start(TESS, day(0), at("8:00")),
+        Start(TESS, day(0), at("8:59")),
         Start(JONAS, day(0), at("9:00")),
         Start(TESS, day(1), at("9:00")),
         Start(JONAS, day(0), at("9:10")),
