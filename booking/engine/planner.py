@@ -167,8 +167,8 @@ def plans(course: Course, candidates: Sequence[UUID], openings: Openings) -> tup
     """Return up to three whole plans that differ in what they give up: the cheapest, then others by their cost.
 
     ``candidates`` are the therapists who may treat this client, the preferred ones first where costs are equal; the
-    wished ones count as candidates. Each other plan costs more than the cheapest and places something, so there is one
-    plan only if it keeps every date or can place none. Raises InvalidCourse without any therapist.
+    wished ones count as candidates. Each other plan costs more than the cheapest and places something; a course that can
+    be kept whole has no other. Raises InvalidCourse without any therapist.
     """
     therapists = tuple(dict.fromkeys((*course.therapists, *candidates)))
     if not therapists:
