@@ -28,9 +28,9 @@ class Figure(NamedTuple):
 
 
 def main(folder: str) -> int:
-    from tests import services_plugin  # starts the servers and names the settings
-
     import django
+
+    from tests import services_plugin  # starts the servers and names the settings
 
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases

@@ -56,7 +56,8 @@ def plan_course(
 ) -> Planning:
     """Plan a course on what is offered now, the times of ``held`` included. Nothing is written.
 
-    ``ahead`` are days beyond the last date to look at, for dates that could be added. Raises CourseInvalid when nobody can give the treatment.
+    ``ahead`` are days beyond the last date to look at, for dates that could be added. Raises CourseInvalid when nobody can
+    give the treatment.
     """
     candidates = able_therapists(treatment.pk, now=now)
     wishes = course.wishes
