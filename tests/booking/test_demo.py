@@ -1,0 +1,66 @@
+"""The demonstration practice: what it promises, and that it never touches a practice that is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from booking.models import Appointment, Notification, Series
+from booking.queries import rules
+from therapists.models import Location, Room, Therapist, Treatment, WorkingHours
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+@pytest.fixture
+def demo(settings, tmp_path):
+    settings.VAR = tmp_path
+    call_command("demo")
+    return tmp_path
+
+
+def test_it_is_a_whole_practice(demo):
+    assert Therapist.objects.count() == 5
+    assert Room.objects.count() == 4
+    assert Treatment.objects.count() == 6
+    assert WorkingHours.objects.filter(every_weeks=2).exists()
+    assert Series.objects.count() > 20
+    assert Appointment.objects.filter(status="done").exists()
+    assert not Notification.objects.exists()
+    sign_ins = demo / "demo-sign-ins.txt"
+    assert sign_ins.stat().st_mode & 0o777 == 0o600
+    assert "robin@example.org" in sign_ins.read_text()
+
+
+def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):
+    now = timezone.now()
+    known = rules(now)
+    monday = timezone.localdate(now) - timedelta(days=timezone.localdate(now).weekday())
+    days = [monday + timedelta(weeks=1, days=n) for n in range(7 * 7)]
+    [practice] = known.practices.values()
+    working = sum(
+        span.end - span.start
+        for therapist in known.therapists.values()
+        for day in days
+        if day not in practice.holidays
+        for span in therapist.hours(day)
+    )
+
+    booked = sum(
+        (each.blocked_until - each.blocked_from).total_seconds() / 60 for each in Appointment.objects.filter(local_date__in=days)
+    )
+
+    assert 0.5 < booked / working < 0.7
+
+
+def test_a_practice_that_is_there_is_left_alone(demo):
+    before = Appointment.objects.count()
+
+    with pytest.raises(CommandError, match="not empty"):
+        call_command("demo")
+
+    assert Location.objects.count() == 1
+    assert Appointment.objects.count() == before
