@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+
+from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory, UserFactory
 
 
 @pytest.fixture
@@ -18,3 +21,17 @@ def no_limits_left_over(request: pytest.FixtureRequest) -> None:
         from django.core.cache import cache
 
         cache.clear()
+
+
+@pytest.fixture
+def practice(db) -> SimpleNamespace:
+    """Tess and Jonas work 9 to 17 on weekdays, share two rooms and give one treatment of 30 minutes, 10 of turnaround."""
+    weekdays = [(day, "09:00", "17:00") for day in range(5)]
+    tess = TherapistFactory(name="Tess Oduya", works=weekdays)
+    jonas = TherapistFactory(name="Jonas Brandt", works=weekdays)
+    rooms = [RoomFactory(name="Elm"), RoomFactory(name="Oak")]
+    treatment = TreatmentFactory(by=[tess, jonas], in_rooms=rooms)
+    ada = ClientFactory(user__name="Ada Okafor", user__email="ada@example.org")
+    bo = ClientFactory(user__name="Bo Lindqvist", user__email="bo@example.org")
+    finn = UserFactory(name="Finn Desk", email="finn@example.org", is_staff=True)
+    return SimpleNamespace(tess=tess, jonas=jonas, rooms=rooms, treatment=treatment, ada=ada, bo=bo, finn=finn)

@@ -32,9 +32,3 @@ for (const hold of document.querySelectorAll("[data-hold-until]")) {
 
 // the error summary gets the focus, so that it is read first
 document.querySelector("[data-error-summary]")?.focus();
-
-// choices that take effect at once, where a button does it without script
-document.addEventListener("change", (event) => {
-  const form = event.target.closest("[data-submit-on-change]");
-  if (form) form.closest("form").requestSubmit(form.querySelector("button[type=submit]") ?? undefined);
-});

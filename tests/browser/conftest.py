@@ -1,0 +1,97 @@
+"""A real browser against a live server. Every page a test leaves is checked for axe findings and for what the policy blocked."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
+
+CHROMIUM = shutil.which("chromium")
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+WATCH = "addEventListener('securitypolicyviolation', e => blocked(e.violatedDirective + ' ' + e.blockedURI))"
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    assert CHROMIUM, "Chromium is missing; manage.py verify says how to install it"
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+    )
+    yield browser
+    browser.close()
+
+
+class Visitor:
+    """Somebody at a browser, found by what a person sees. ``look`` checks the page they are on."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.blocked: list[str] = []
+        page.expose_function("blocked", lambda what: self.blocked.append(what))
+        page.add_init_script(WATCH)
+        page.on("pageerror", lambda error: self.blocked.append(str(error)))
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=re.compile(name)).click()
+        self.page.wait_for_load_state()
+
+    def look(self, heading: str) -> None:
+        """Expect this heading, no horizontal scrolling, nothing blocked by the policy and nothing found by axe."""
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(re.compile(heading))
+        width = self.page.viewport_size["width"]
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(self.page, options=RULES).response["violations"]
+        assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
+        assert self.blocked == []
+
+    def fill_in(self, **fields: str) -> None:
+        for label, value in fields.items():
+            self.page.get_by_role("textbox", name=re.compile(label)).fill(value)
+
+
+@pytest.fixture
+def visit(chromium: Browser, live_server):
+    """Open a browser of one's own; ``visit(width=360)`` is a phone, ``visit(script=False)`` has no JavaScript."""
+    contexts = []
+
+    def arrive(*, width: int = 1280, script: bool = True, scheme: str = "light") -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            java_script_enabled=script,
+            color_scheme=scheme,
+            timezone_id="Asia/Tokyo",
+            locale="en-GB",
+            bypass_csp=False,
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return Visitor(context.new_page(), live_server.url)
+
+    yield arrive
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def practice(transactional_db, practice):
+    return practice
+
+
+@pytest.fixture
+def tuesday():
+    """A Tuesday in about three weeks, so that notice and horizon are no matter."""
+    today = timezone.localdate()
+    return today + timedelta(days=21 + (1 - today.weekday()) % 7)
