@@ -1,55 +1,101 @@
-"""Appointments as calendar files that stay right: one UID for a session's whole life, on the practice's clock."""
+"""Appointments as a calendar file: for a mail, for a download, the same event in both."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parseaddr
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import icalendar
 from django.conf import settings
-from icalendar import Calendar, Event, Timezone, vCalAddress
+from django.utils.translation import gettext as _
 
+from booking.engine.zones import offsets
 from booking.enums import AppointmentStatus
 from booking.models import Appointment
 
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED)
+#: PUBLISH is for keeping, any number of sessions; REQUEST and CANCEL (RFC 5546) speak of one session to one client.
+Method = Literal["PUBLISH", "REQUEST", "CANCEL"]
+
+_GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
 
 
-def host() -> str:
-    """The domain of the practice's mail, which makes identifiers its own."""
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+def calendar(appointments: Iterable[Appointment], *, now: datetime, method: Method = "PUBLISH") -> bytes:
+    """The calendar file of one or more appointments, in their wall time: nine stays nine whatever a zone decides later.
 
-
-def calendar(appointments: Sequence[Appointment], *, method: str = "PUBLISH") -> bytes:
-    """A calendar file of these sessions; ``method`` is PUBLISH for a download, REQUEST or CANCEL in a mail.
-
-    Start and end are wall times with their zone, and the zone's rules come along, so nine o'clock stays nine o'clock.
+    An appointment keeps its UID for life; its ``sequence`` tells calendars which version is newer.
     """
-    file = Calendar()
-    file.add("prodid", "-//Unknot//EN")
+    appointments = sorted(appointments, key=lambda appointment: appointment.starts_at)
+    file = icalendar.Calendar()
+    file.add("prodid", "-//Unknot//Unknot//EN")
     file.add("version", "2.0")
     file.add("method", method)
-    for zone in sorted({appointment.zone for appointment in appointments}):
-        of_zone = [appointment for appointment in appointments if appointment.zone == zone]
-        first, last = min(a.local_date for a in of_zone), max(a.local_date for a in of_zone)
-        file.add_component(Timezone.from_tzinfo(ZoneInfo(zone), zone, first - timedelta(days=366), last + timedelta(days=366)))
+    years: dict[str, list[int]] = {}
     for appointment in appointments:
-        file.add_component(_event(appointment, method))
+        years.setdefault(appointment.zone, []).append(appointment.local_date.year)
+    for zone, seen in years.items():
+        file.add_component(_timezone(zone, min(seen), max(seen)))
+    for appointment in appointments:
+        file.add_component(_event(appointment, now, method))
     return bytes(file.to_ical())
 
 
-def _event(appointment: Appointment, method: str) -> Event:
-    location = appointment.treatment.location
-    event = Event()
-    event.add("uid", f"{appointment.pk}@{host()}")
+def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar.Event:
+    practice = appointment.treatment.location
+    where = [practice.name, practice.address, appointment.room.name if appointment.room else ""]
+    reach = [practice.phone, practice.email]
+    event = icalendar.Event()
+    event.add("uid", f"{appointment.pk}@{urlsplit(settings.SITE_URL).hostname}")
     event.add("sequence", appointment.sequence)
-    event.add("dtstamp", appointment.created_at)
-    event.add("dtstart", appointment.local_start)
-    event.add("dtend", appointment.local_end)
-    event.add("summary", f"{appointment.treatment.name}, {location.name}")
-    event.add("location", ", ".join(filter(None, (location.name, location.address))))
-    event.add("status", "CANCELLED" if method == "CANCEL" or appointment.status in GONE else "CONFIRMED")
-    sender = vCalAddress(f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
-    event.add("organizer", sender)
+    event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
+    start = datetime.combine(appointment.local_date, appointment.local_time, ZoneInfo(appointment.zone))
+    event.add("dtstart", start)
+    # a duration, because a session over the autumn night may end on the wall before it begins
+    event.add("duration", appointment.length)
+    event.add(
+        "summary",
+        _("%(treatment)s with %(therapist)s") % {"treatment": appointment.treatment, "therapist": appointment.therapist},
+    )
+    event.add("location", ", ".join(filter(None, where)))
+    event.add("description", "\n".join(filter(None, reach)))
+    event.add("status", "CANCELLED" if appointment.status in _GONE else "CONFIRMED")
+    event.add("organizer", _person(practice.name, practice.email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+    if method != "PUBLISH" and appointment.client is not None:
+        client = _person(appointment.client.name, appointment.client.email)
+        client.params.update({"PARTSTAT": "ACCEPTED", "RSVP": "FALSE"})
+        event.add("attendee", client)
     return event
+
+
+def _person(name: str, email: str) -> icalendar.vCalAddress:
+    person = icalendar.vCalAddress(f"mailto:{email}")
+    person.params["CN"] = name
+    return person
+
+
+@lru_cache(maxsize=64)
+def _timezone(zone: str, first_year: int, last_year: int) -> icalendar.Timezone:
+    """What the clocks of ``zone`` do from the first day of one year to the last day of another."""
+    tz = ZoneInfo(zone)
+    component = icalendar.Timezone()
+    component.add("tzid", zone)
+    since, until = ((date(year, 1, 1) - _EPOCH.date()) // _MINUTE for year in (first_year, last_year + 1))
+    before: int | None = None
+    for start, _end, offset in offsets(zone, since - 24 * 60, until + 24 * 60):
+        at = _EPOCH + start * _MINUTE
+        before = offset if before is None else before
+        kind = icalendar.TimezoneDaylight if at.astimezone(tz).dst() else icalendar.TimezoneStandard
+        observance = kind()
+        observance.add("dtstart", (at + before * _MINUTE).replace(tzinfo=None))
+        observance.add("tzoffsetfrom", before * _MINUTE)
+        observance.add("tzoffsetto", offset * _MINUTE)
+        observance.add("tzname", at.astimezone(tz).tzname())
+        component.add_component(observance)
+        before = offset
+    return component

@@ -57,15 +57,15 @@ def local_day(zone: str, day: date) -> LocalDay:
     first_wall = (day.toordinal() - _EPOCH) * DAY
     last_wall = first_wall + DAY
     pieces = []
-    for start, end, offset in _offsets(zone, first_wall - DAY, last_wall + DAY):
+    for start, end, offset in offsets(zone, first_wall - DAY, last_wall + DAY):
         since, until = max(start, first_wall - offset), min(end, last_wall - offset)
         if since < until:
             pieces.append(Piece(since, until, since + offset - first_wall))
     return LocalDay(day, tuple(pieces))
 
 
-def _offsets(zone: str, start: int, end: int) -> list[tuple[int, int, int]]:
-    """The stretches of ``[start, end)`` with one offset each, as (start, end, minutes east of UTC)."""
+def offsets(zone: str, start: int, end: int) -> list[tuple[int, int, int]]:
+    """The stretches of instants ``[start, end)`` over which the clock is not set, as (start, end, minutes east of UTC)."""
     tz = ZoneInfo(zone)
     stretches: list[tuple[int, int, int]] = []
     since, offset = start, _offset(tz, start)
