@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parseaddr
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -21,9 +20,14 @@ from booking.models import Appointment
 #: PUBLISH is for keeping, any number of sessions; REQUEST and CANCEL (RFC 5546) speak of one session to one client.
 Method = Literal["PUBLISH", "REQUEST", "CANCEL"]
 
-_GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED)
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+
+
+def host() -> str:
+    """The domain of the practice's mail, which makes identifiers its own."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
 
 
 def calendar(appointments: Iterable[Appointment], *, now: datetime, method: Method = "PUBLISH") -> bytes:
@@ -51,7 +55,7 @@ def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar
     where = [practice.name, practice.address, appointment.room.name if appointment.room else ""]
     reach = [practice.phone, practice.email]
     event = icalendar.Event()
-    event.add("uid", f"{appointment.pk}@{urlsplit(settings.SITE_URL).hostname}")
+    event.add("uid", f"{appointment.pk}@{host()}")
     event.add("sequence", appointment.sequence)
     event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
     start = datetime.combine(appointment.local_date, appointment.local_time, ZoneInfo(appointment.zone))
@@ -64,7 +68,7 @@ def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar
     )
     event.add("location", ", ".join(filter(None, where)))
     event.add("description", "\n".join(filter(None, reach)))
-    event.add("status", "CANCELLED" if appointment.status in _GONE else "CONFIRMED")
+    event.add("status", "CANCELLED" if appointment.status in GONE else "CONFIRMED")
     event.add("organizer", _person(practice.name, practice.email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
     if method != "PUBLISH" and appointment.client is not None:
         client = _person(appointment.client.name, appointment.client.email)

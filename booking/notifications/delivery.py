@@ -61,7 +61,7 @@ def _send_next(mail: BaseEmailBackend, now: datetime) -> bool | None:
         notice.state = NotificationState.DROPPED
         notice.save(update_fields=["state"])
         return False
-    message = message_of(notice)
+    message = message_of(notice, now)
     notice.attempts += 1
     try:
         _hand_over(mail, message)

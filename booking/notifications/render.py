@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 
 import css_inline
@@ -24,7 +25,7 @@ def appointments_of(notice: Notification) -> list[Appointment]:
     return list(about.filter(pk=notice.appointment_id))
 
 
-def message_of(notice: Notification) -> EmailMultiAlternatives:
+def message_of(notice: Notification, now: datetime) -> EmailMultiAlternatives:
     """The e-mail: text first, HTML beside it, and a calendar part that a calendar program understands as an invitation."""
     appointments = appointments_of(notice)
     first = appointments[0]
@@ -51,7 +52,7 @@ def message_of(notice: Notification) -> EmailMultiAlternatives:
     page = render_to_string(f"{folder}/body.html", context | {"subject": subject})
     message.attach_alternative(_inliner().inline(page), "text/html")
     method = METHODS.get(NotificationKind(notice.kind), "REQUEST")
-    file = calendar(appointments, method=method).decode()
+    file = calendar(appointments, now=now, method=method).decode()
     message.attach_alternative(file, f"text/calendar; method={method}")
     return message
 

@@ -167,7 +167,7 @@ def you(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> HttpResponse:
     consent = str(BOOKING_CONSENT[1]) if booking_consent_missing(client) else ""
-    form = ConfirmForm(request.POST or None, consent=consent)
+    form = ConfirmForm(request.POST if request.method == "POST" else None, consent=consent)
     if form.is_bound and form.is_valid():
         return _book(request, hold, client, form.cleaned_data["key"], now, form)
     return _you(request, hold, form, now, stage="confirm", client=client)
@@ -175,7 +175,8 @@ def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> H
 
 def _typed(request: HttpRequest, hold: Hold, now: datetime) -> HttpResponse:
     was_here = "known" in request.GET
-    form = (KnownForm if was_here else DetailsForm)(request.POST or None, consent=str(BOOKING_CONSENT[1]))
+    data = request.POST if request.method == "POST" else None
+    form = (KnownForm if was_here else DetailsForm)(data, consent=str(BOOKING_CONSENT[1]))
     if form.is_bound and form.is_valid():
         details = {"name": form.cleaned_data.get("name", ""), "phone": str(form.cleaned_data.get("phone") or "")}
         if AddressProof.begin(request, email=form.cleaned_data["email"], details=details) is not None:
@@ -190,7 +191,7 @@ def _coded(request: HttpRequest, hold: Hold, proof: AddressProof, now: datetime)
     if request.method == "POST" and "resend" in request.POST:
         proof.resend()
         return redirect("booking:you", hold.pk)
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         if proof.accepts(form.cleaned_data["code"]):
             return _proved(request, hold, proof, form, now)
@@ -212,7 +213,7 @@ def _proved(request: HttpRequest, hold: Hold, proof: AddressProof, form: CodeFor
 
 
 def _named(request: HttpRequest, hold: Hold, now: datetime) -> HttpResponse:
-    form = NameForm(request.POST or None)
+    form = NameForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         email = request.session.pop(PROVED_KEY)
         details = {"name": form.cleaned_data["name"], "phone": str(form.cleaned_data["phone"] or "")}
@@ -331,7 +332,7 @@ def booked(request: HttpRequest, pk: UUID) -> HttpResponse:
 def booked_calendar(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The same as a calendar file."""
     made = _own_request(request, pk)
-    file = calendar(list(made.appointments.select_related("therapist", "treatment__location").order_by("starts_at")))
+    file = calendar(made.appointments.select_related("therapist", "room", "treatment__location"), now=timezone.now())
     response = HttpResponse(file, content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="sessions.ics"'
     return response
