@@ -32,7 +32,7 @@ def test_it_is_a_whole_practice(demo):
     assert not Notification.objects.exists()
     sign_ins = demo / "demo-sign-ins.txt"
     assert sign_ins.stat().st_mode & 0o777 == 0o600
-    assert "robin@example.org" in sign_ins.read_text()
+    assert "robin.ashdown@example.org" in sign_ins.read_text()
 
 
 def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):
