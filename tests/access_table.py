@@ -1,0 +1,31 @@
+"""Who gets what at every address: one row a URL, one column a person, asserted by tests/test_access.py.
+
+A cell is the status for GET, then for POST. A URL without a row fails the run. People: somebody not signed in, Ada (whose objects
+are asked for), Bo (another client), Tess (a therapist), Finn (front desk with his usual permissions), Robin (superuser).
+Redirects are 302; a foreign or held-by-another object is 404, to whoever asks.
+"""
+
+from __future__ import annotations
+
+PEOPLE = ("anonymous", "ada", "bo", "tess", "finn", "robin")
+
+ALL_200_405 = dict.fromkeys(PEOPLE, (200, 405))
+#: Ada's browser holds, hers is the booking; for everybody else neither exists
+ADA_ONLY_PAGE = dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 302)}
+ADA_ONLY_READ = dict.fromkeys(PEOPLE, (404, 405)) | {"ada": (200, 405)}
+
+TABLE: dict[str, dict[str, tuple[int, int]]] = {
+    "healthz": ALL_200_405,
+    "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
+    "booking:landing": dict.fromkeys(PEOPLE, (200, 302)),
+    "booking:what": dict.fromkeys(PEOPLE, (200, 422)),
+    "booking:when": dict.fromkeys(PEOPLE, (200, 422)),
+    "booking:plan": ADA_ONLY_PAGE,
+    "booking:you": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    "booking:hold_again": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
+    "booking:booked": ADA_ONLY_READ,
+    "booking:booked_calendar": ADA_ONLY_READ,
+}
+
+#: Addresses of packages: allauth's account pages and Django's admin, which tests/booking/test_admin.py walks.
+PACKAGES = ("account_", "mfa_", "admin:")
