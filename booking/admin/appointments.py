@@ -1,0 +1,285 @@
+"""Book, move, cancel and follow appointments; a refusal of the services is an error of the form."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any, ClassVar
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.engine.zones import instant_of
+from booking.enums import NEXT_STATES, AppointmentStatus
+from booking.exceptions import BookingError
+from booking.models import Appointment, AuditEntry
+from booking.queries import moment_of
+from booking.services.appointments import book_appointment, cancel_appointment, reschedule_appointment, set_status
+from clients.models import Client, User
+from therapists.models import Treatment
+
+
+class AppointmentForm(forms.ModelForm):
+    """A place in the calendar, written by the services while the form is checked. ``by`` is who asks."""
+
+    by: ClassVar[User]
+
+    local_date = forms.DateField(label=_("date"), widget=admin.widgets.AdminDateWidget)
+    local_time = forms.TimeField(
+        label=_("time"), widget=admin.widgets.AdminTimeWidget(format="%H:%M"), help_text=_("On the practice's clock.")
+    )
+    override_reason = forms.CharField(
+        label=_("reason to lift a rule"),
+        max_length=300,
+        required=False,
+        help_text=_("Lifts notice, horizon, daily limits and skill; never an overlap, hours, leave or a closure."),
+    )
+
+    class Meta:
+        model = Appointment
+        fields: ClassVar[list[str]] = ["therapist"]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                with transaction.atomic():
+                    self.instance = self.write(data, timezone.now())
+            except BookingError as refusal:
+                self.add_error(None, [str(refusal.message), *self.in_the_way(data)])
+        return data
+
+    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
+        """Do what is asked for; raises BookingError when it cannot be done."""
+        raise NotImplementedError
+
+    def parties(self, data: dict[str, Any]) -> tuple[Client | None, Treatment]:
+        return data["client"], data["treatment"]
+
+    def starts_at(self, data: dict[str, Any]) -> datetime:
+        _client, treatment = self.parties(data)
+        at: time = data["local_time"]
+        instant = instant_of(treatment.location.zone, data["local_date"], at.hour * 60 + at.minute)
+        if instant is None or at.second:
+            raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
+        return moment_of(instant)
+
+    def in_the_way(self, data: dict[str, Any]) -> list[str]:
+        """Who has the therapist or the client at that time, in words."""
+        client, treatment = self.parties(data)
+        try:
+            starts_at = self.starts_at(data)
+        except BookingError:
+            return []
+        ends_at = starts_at + treatment.length
+        therapist = Q(
+            therapist=data["therapist"],
+            blocked_from__lt=ends_at + treatment.turnaround,
+            blocked_until__gt=starts_at - treatment.preparation,
+        )
+        same_client = Q(client=client, starts_at__lt=ends_at, ends_at__gt=starts_at) if client else Q(pk=None)
+        found = (
+            Appointment.objects.blocking(timezone.now())
+            .filter(therapist | same_client)
+            .exclude(pk=self.instance.pk)
+            .select_related("client", "therapist", "treatment")
+        )
+        return [
+            gettext("%(who)s is with %(therapist)s from %(from)s to %(until)s (%(treatment)s).")
+            % {
+                "who": each.client or gettext("Someone who is booking right now"),
+                "therapist": each.therapist,
+                "from": f"{each.local_start:%H:%M}",
+                "until": f"{each.local_end:%H:%M}",
+                "treatment": each.treatment,
+            }
+            for each in found
+        ]
+
+
+class BookForm(AppointmentForm):
+    class Meta(AppointmentForm.Meta):
+        fields: ClassVar[list[str]] = ["client", "treatment", "therapist"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["client"].required = True
+
+    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
+        return book_appointment(
+            client=data["client"],
+            therapist=data["therapist"],
+            treatment=data["treatment"],
+            starts_at=self.starts_at(data),
+            by=self.by,
+            now=now,
+            override_reason=data["override_reason"],
+        )
+
+
+class ChangeForm(AppointmentForm):
+    state = forms.ChoiceField(label=_("state"))
+    reason = forms.CharField(
+        label=_("reason"), max_length=300, required=False, help_text=_("Kept with a move or a cancellation.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        was = AppointmentStatus(self.instance.status)
+        following = NEXT_STATES.get(was, ())
+        states = [was, *following, *([AppointmentStatus.CANCELLED] if self.instance.status in ("booked", "confirmed") else [])]
+        state = self.fields["state"]
+        assert isinstance(state, forms.ChoiceField)
+        state.choices = [(each.value, each.label) for each in states]
+        self.initial |= {
+            "local_date": self.instance.local_date,
+            "local_time": self.instance.local_time,
+            "state": was.value,
+        }
+
+    def parties(self, data: dict[str, Any]) -> tuple[Client | None, Treatment]:
+        return self.instance.client, self.instance.treatment
+
+    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
+        current = self.instance
+        was = (current.therapist_id, current.local_date, current.local_time)
+        wanted: tuple[Any, date, time] = (data["therapist"].pk, data["local_date"], data["local_time"])
+        if was != wanted:
+            current = reschedule_appointment(
+                current,
+                therapist=data["therapist"],
+                starts_at=self.starts_at(data),
+                by=self.by,
+                now=now,
+                reason=data["reason"],
+                override_reason=data["override_reason"],
+            )
+        state = AppointmentStatus(data["state"])
+        if state == AppointmentStatus.CANCELLED != current.status:
+            return cancel_appointment(current, by=self.by, now=now, reason=data["reason"])
+        if state != current.status:
+            return set_status(current, state, by=self.by, now=now)
+        return current
+
+
+def in_words(facts: dict[str, str | None]) -> str:
+    """What an audit entry keeps of an appointment, for reading."""
+    if not facts:
+        return "–"
+    state = facts.get("status")
+    words = [
+        AppointmentStatus(state).label if state else "",
+        facts.get("local_date"),
+        facts.get("local_time"),
+        facts.get("starts_at"),
+    ]
+    return ", ".join(str(word) for word in words if word)
+
+
+class AuditWords:
+    """Columns that put an audit entry in words."""
+
+    @admin.display(description=_("at"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return on_the_clock(entry.at)
+
+    @admin.display(description=_("before"))
+    def was(self, entry: AuditEntry) -> str:
+        return in_words(entry.before)
+
+    @admin.display(description=_("after"))
+    def became(self, entry: AuditEntry) -> str:
+        return in_words(entry.after)
+
+
+class AuditInline(AuditWords, ReadOnlyMixin, admin.TabularInline):
+    model = AuditEntry
+    fields = readonly_fields = ("moment", "action", "by", "reason", "was", "became")
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        return super().get_queryset(request).select_related("by")
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(admin.ModelAdmin):
+    list_display = ("when", "client", "therapist", "treatment", "room", "status")
+    list_filter = ("status", "therapist", "treatment", "room")
+    list_select_related = ("client", "therapist", "treatment", "room")
+    search_fields = ("client__name", "client__email", "client__phone", "therapist__name")
+    date_hierarchy = "starts_at"
+    ordering = ("-starts_at",)
+    autocomplete_fields = ("client", "treatment", "therapist")
+    inlines: ClassVar[list[Any]] = [AuditInline]
+    read = ("client", "treatment", "when", "room", "price", "series", "changes")
+
+    @admin.display(description=_("starts"), ordering="starts_at")
+    def when(self, appointment: Appointment) -> str:
+        return f"{date_format(appointment.local_start, 'D j M Y, H:i')} ({appointment.zone})"
+
+    @admin.display(description=_("every change"))
+    def changes(self, appointment: Appointment) -> str:
+        """The history that the database itself keeps, oldest first."""
+        events = apps.get_model("booking", "AppointmentEvent").objects.filter(pgh_obj_id=appointment.pk)
+        return format_html_join(
+            "",
+            "<p>{}: {}, {} {}, {}, {}</p>",
+            (
+                (
+                    on_the_clock(event.pgh_created_at),
+                    event.get_status_display(),
+                    date_format(event.local_date, "D j M Y"),
+                    f"{event.local_time:%H:%M}",
+                    event.therapist,
+                    event.room or gettext("no room"),
+                )
+                for event in events.select_related("therapist", "room").order_by("pgh_created_at", "pgh_id")
+            ),
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
+        return super().get_queryset(request).exclude(status=AppointmentStatus.HELD)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
+        return self.read if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("client", "treatment", "therapist", "local_date", "local_time", "override_reason")
+        if not self.has_change_permission(request, obj):
+            return ("status", "therapist", *self.read)
+        return ("state", "therapist", "local_date", "local_time", "reason", "override_reason", *self.read)
+
+    def get_inlines(self, request: HttpRequest, obj: Appointment | None) -> list[Any]:
+        return self.inlines if obj else []
+
+    def get_form(self, request: HttpRequest, obj: Appointment | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if not change or self.has_change_permission(request, obj):
+            kwargs["form"] = type("AskedForm", (ChangeForm if change else BookForm,), {"by": request.user})
+        return super().get_form(request, obj, change, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
+        """Nothing: the services wrote it while the form was checked."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
+        return False
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(AuditWords, ReadOnlyAdmin):
+    list_display = ("moment", "action", "appointment", "by", "reason")
+    list_filter = ("action",)
+    list_select_related = ("appointment", "by")
+    search_fields = ("appointment__client__name", "by__email", "reason")
+    date_hierarchy = "at"
+    ordering = ("-at",)
+    fields = ("moment", "action", "appointment", "by", "reason", "was", "became")
