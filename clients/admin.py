@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """People at the desk: who signs in, who is treated, what they agreed to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """The practice at the desk: places, people, treatments and hours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """Book, move, cancel and follow appointments; a refusal of the services is an error of the form."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -33,10 +35,8 @@ class AppointmentForm(forms.ModelForm):
 
     by: ClassVar[User]
 
-    local_date = forms.DateField(label=_("date"), widget=admin.widgets.AdminDateWidget)
-    local_time = forms.TimeField(
-        label=_("time"), widget=admin.widgets.AdminTimeWidget(format="%H:%M"), help_text=_("On the practice's clock.")
-    )
+    local_date = forms.DateField(label=_("date"), widget=AdminDateWidget)
+    local_time = forms.TimeField(label=_("time"), widget=AdminTimeWidget(format="%H:%M"), help_text=_("On the practice's clock."))
     override_reason = forms.CharField(
         label=_("reason to lift a rule"),
         max_length=300,
@@ -140,7 +140,7 @@ class ChangeForm(AppointmentForm):
         state = self.fields["state"]
         assert isinstance(state, forms.ChoiceField)
         state.choices = [(each.value, each.label) for each in states]
-        self.initial |= {
+        self.initial = dict(self.initial) | {
             "local_date": self.instance.local_date,
             "local_time": self.instance.local_time,
             "state": was.value,
@@ -150,7 +150,7 @@ class ChangeForm(AppointmentForm):
         return self.instance.client, self.instance.treatment
 
     def write(self, data: dict[str, Any], now: datetime) -> Appointment:
-        current = self.instance
+        current: Appointment = self.instance
         was = (current.therapist_id, current.local_date, current.local_time)
         wanted: tuple[Any, date, time] = (data["therapist"].pk, data["local_date"], data["local_time"])
         if was != wanted:

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """What admins of several models share."""
 
 from __future__ import annotations

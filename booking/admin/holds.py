@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """Times kept for someone who is still deciding, and the requests that booked them."""
 
 from __future__ import annotations

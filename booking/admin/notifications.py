@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """What clients were told, word for word."""
 
 from __future__ import annotations

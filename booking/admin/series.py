@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 """Series and what became of their dates."""
 
 from __future__ import annotations
