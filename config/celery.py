@@ -14,7 +14,7 @@ app = Celery("unknot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
-    "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 10, "options": {"expires": 10}},
+    "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 5, "options": {"expires": 5}},
     "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
 }
 

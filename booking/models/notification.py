@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Self
 from uuid import uuid4
 
 from django.db import models
@@ -9,6 +11,11 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import NotificationKind, NotificationState
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    def due(self, now: datetime) -> Self:
+        return self.filter(state=NotificationState.QUEUED, due_at__lte=now)
 
 
 class Notification(models.Model):
@@ -46,6 +53,8 @@ class Notification(models.Model):
     # as sent, for the desk
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"), blank=True)
+
+    objects = NotificationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("notification")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPResponseException
+from time import monotonic
 
-from django.core.mail import get_connection
-from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 
-from booking.enums import NotificationKind, NotificationState
+from booking.enums import CHANGEABLE, NotificationKind, NotificationState
 from booking.ical import GONE
-from booking.models import Notification
-from booking.notifications.render import appointments_of, message_of
+from booking.models import Appointment, Notification
+from booking.notifications.render import message_of
 
-#: How long to wait before the next try, by the number of tries so far; after the last it has failed.
-BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240))
+#: How long to wait before the next try, by the number of tries so far; from the last on it stays the same.
+BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
+GIVE_UP_AFTER = timedelta(days=2)
+#: Seconds after which a batch takes on no more, so that it ends long before its task counts as lost.
+BATCH_LASTS = 60
 
 
 class DeliveryError(Exception):
@@ -26,30 +30,60 @@ class DeliveryError(Exception):
         self.permanent = permanent
 
 
-def send_due(now: datetime, limit: int = 100) -> int:
+class MailServer:
+    """One connection for a whole batch, opened when it is first needed and again after it broke."""
+
+    def __init__(self) -> None:
+        self._backend = get_connection()
+        #: It could not even be reached, so trying it with the next notice would only take time.
+        self.is_away = False
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand over one message. Raises DeliveryError; only a refusal of this address or this text is permanent."""
+        try:
+            self._backend.open()
+        except OSError as fault:
+            self.is_away = True
+            raise DeliveryError(_in_words(fault), permanent=False) from fault
+        try:
+            self._backend.send_messages([message])
+        except OSError as fault:
+            self.close()
+            raise DeliveryError(_in_words(fault), permanent=_is_permanent(fault)) from fault
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._backend.close()
+
+
+def send_due(now: datetime, limit: int = 500) -> int:
     """Send at most ``limit`` notices that are due, oldest first, and say how many went out.
 
     Each is claimed in a transaction of its own, so another worker passes it by, and one that cannot be sent delays no other.
-    One connection to the mail server serves them all.
+    Raises ExceptionGroup at the end if some could not be written; these wait for another try like those a server puts off.
     """
-    mail = get_connection()
+    ends = monotonic() + BATCH_LASTS
+    server = MailServer()
     sent = 0
+    faults: list[Exception] = []
     try:
         for _ in range(limit):
-            outcome = _send_next(mail, now)
-            if outcome is None:
+            outcome = _send_next(server, now, faults)
+            sent += outcome == NotificationState.SENT
+            if outcome is None or server.is_away or monotonic() > ends:
                 break
-            sent += outcome
     finally:
-        mail.close()
+        server.close()
+    if faults:
+        raise ExceptionGroup("notices that could not be written", faults)
     return sent
 
 
 @transaction.atomic
-def _send_next(mail: BaseEmailBackend, now: datetime) -> bool | None:
-    """Claim the oldest due notice and bring it to an end; None when nothing is due."""
+def _send_next(server: MailServer, now: datetime, faults: list[Exception]) -> NotificationState | None:
+    """Claim the oldest due notice and say what became of it; None when nothing is due."""
     notice = (
-        Notification.objects.filter(state=NotificationState.QUEUED, due_at__lte=now)
+        Notification.objects.due(now)
         .select_for_update(skip_locked=True, of=("self",))
         .select_related("client", "series")
         .order_by("due_at")
@@ -57,57 +91,64 @@ def _send_next(mail: BaseEmailBackend, now: datetime) -> bool | None:
     )
     if notice is None:
         return None
-    if not still_true(notice):
+    sessions = sessions_it_is_true_of(notice, now)
+    if not sessions:
         notice.state = NotificationState.DROPPED
         notice.save(update_fields=["state"])
-        return False
-    message = message_of(notice, now)
+        return NotificationState.DROPPED
     notice.attempts += 1
     try:
-        _hand_over(mail, message)
+        message = message_of(notice, sessions, now)
+        server.send(message)
     except DeliveryError as problem:
-        notice.last_error = str(problem)[:300]
-        if problem.permanent or notice.attempts > len(BACK_OFF):
-            notice.state = NotificationState.FAILED
-        else:
-            notice.due_at = now + BACK_OFF[notice.attempts - 1]
-        notice.save(update_fields=["state", "attempts", "last_error", "due_at"])
-        return False
+        return _put_off(notice, now, str(problem), permanent=problem.permanent)
+    except Exception as fault:  # a fault of ours in one notice must not hold up the others; it is raised after them
+        faults.append(fault)
+        return _put_off(notice, now, repr(fault), permanent=False)
     notice.state = NotificationState.SENT
     notice.sent_at = now
+    notice.last_error = ""
     notice.subject, notice.body = message.subject[:200], str(message.body)
-    notice.save(update_fields=["state", "attempts", "sent_at", "subject", "body"])
-    return True
+    notice.save(update_fields=["state", "attempts", "sent_at", "last_error", "subject", "body"])
+    return NotificationState.SENT
 
 
-def still_true(notice: Notification) -> bool:
-    """Whether what the notice says holds: its session is still at the time it speaks of, and not cancelled."""
-    appointments = appointments_of(notice)
-    if notice.series_id is not None:
-        return bool(appointments)
-    [appointment] = appointments
-    gone = appointment.status in GONE
-    if notice.kind == NotificationKind.CANCELLED:
-        return gone
-    return not gone and appointment.sequence == notice.sequence
+def _put_off(notice: Notification, now: datetime, reason: str, *, permanent: bool) -> NotificationState:
+    """Note why it was not sent and when it is tried again, or that it never will be."""
+    notice.last_error = reason[:300]
+    if permanent or now - notice.created_at >= GIVE_UP_AFTER:
+        notice.state = NotificationState.FAILED
+    else:
+        notice.due_at = now + BACK_OFF[min(notice.attempts, len(BACK_OFF)) - 1]
+    notice.save(update_fields=["state", "attempts", "last_error", "due_at"])
+    return NotificationState(notice.state)
 
 
-def _hand_over(mail: BaseEmailBackend, message: object) -> None:
-    """Give one message to the mail server. Raises DeliveryError."""
-    try:
-        mail.send_messages([message])  # type: ignore[list-item]
-    except SMTPRecipientsRefused as refusal:
-        code, reason = next(iter(refusal.recipients.values()))
-        raise DeliveryError(f"{code} {_text(reason)}", permanent=code >= 500) from refusal
-    except SMTPResponseException as refusal:
-        mail.close()
-        raise DeliveryError(
-            f"{refusal.smtp_code} {_text(refusal.smtp_error)}", permanent=500 <= refusal.smtp_code < 600
-        ) from refusal
-    except (SMTPException, OSError) as fault:
-        mail.close()
-        raise DeliveryError(f"{type(fault).__name__}: {fault}", permanent=False) from fault
+def sessions_it_is_true_of(notice: Notification, now: datetime) -> list[Appointment]:
+    """The sessions of which what the notice says holds and still matters, in order; those that are over do not."""
+    about = Appointment.objects.select_related("therapist", "room", "treatment__location", "client", "planned_date")
+    ahead = about.filter(ends_at__gt=now).order_by("starts_at")
+    if notice.appointment_id is not None:
+        ahead = ahead.filter(pk=notice.appointment_id, sequence=notice.sequence)
+    else:
+        ahead = ahead.filter(series=notice.series_id)
+    return list(ahead.filter(status__in=GONE if notice.kind == NotificationKind.CANCELLED else CHANGEABLE))
 
 
-def _text(said: bytes | str) -> str:
-    return said.decode(errors="replace") if isinstance(said, bytes) else said
+def _is_permanent(fault: OSError) -> bool:
+    if isinstance(fault, SMTPRecipientsRefused):
+        return all(code >= 500 for code, _answer in fault.recipients.values())
+    return isinstance(fault, SMTPDataError) and fault.smtp_code >= 500
+
+
+def _in_words(fault: OSError) -> str:
+    """The server's own answer, or what happened to the connection."""
+    if isinstance(fault, SMTPRecipientsRefused):
+        return "; ".join(_answer(code, said) for code, said in fault.recipients.values())
+    if isinstance(fault, SMTPResponseException):
+        return _answer(fault.smtp_code, fault.smtp_error)
+    return f"{type(fault).__name__}: {fault}"
+
+
+def _answer(code: int, said: bytes | str) -> str:
+    return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
