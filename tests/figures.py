@@ -32,21 +32,19 @@ def main(folder: str) -> int:
 
     from tests import services_plugin  # starts the servers and names the settings
 
-    django.setup()
-    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
-
-    setup_test_environment()
-    databases = setup_databases(verbosity=0, interactive=False)
     short = 0
-    try:
+    with services_plugin.running:
+        django.setup()
+        from django.test.utils import setup_databases, setup_test_environment, teardown_databases
+
+        setup_test_environment()
+        databases = setup_databases(verbosity=0, interactive=False)
         package = importlib.import_module(f"tests.{folder}")
         for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
             for figure in importlib.import_module(f"tests.{folder}.{module}").figures():
                 print(figure, flush=True)
                 short += not figure.ok
-    finally:
         teardown_databases(databases, verbosity=0)
-        services_plugin.running.close()
     return 1 if short else 0
 
 

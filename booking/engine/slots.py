@@ -231,17 +231,33 @@ class Offers:
         part = int.from_bytes(whole[place.at >> 3 : (place.at + place.bits >> 3) + 1], "little")
         return part >> (place.at & 7)
 
+    def by_anyone(self, day: date) -> int:
+        """The starts of one local date that at least one therapist offers."""
+        starts = 0
+        for therapist in self._masks:
+            starts |= self.on(therapist, day)
+        return starts
+
+    def of(self, day: date) -> list[Offer]:
+        """The offers of one local date, by time, then in the order of the therapists."""
+        place = self.axis.days.get(day)
+        if place is None:
+            return []
+        found = [
+            (instant, order, minute, therapist)
+            for order, therapist in enumerate(self._masks)
+            for minute in bits_of(self.on(therapist, day))
+            if (instant := place.local.instant(minute)) is not None
+        ]
+        return [
+            Offer(therapist, day, minute, instant)
+            for instant, _order, minute, therapist in sorted(found, key=lambda start: start[:2])
+        ]
+
     def __iter__(self) -> Iterator[Offer]:
-        """Every offer, by date, then time, then in the order of the therapists."""
-        for day, place in self.axis.days.items():
-            found = [
-                (instant, order, minute, therapist)
-                for order, therapist in enumerate(self._masks)
-                for minute in bits_of(self.on(therapist, day))
-                if (instant := place.local.instant(minute)) is not None
-            ]
-            for instant, _order, minute, therapist in sorted(found, key=lambda start: start[:2]):
-                yield Offer(therapist, day, minute, instant)
+        """Every offer, date by date."""
+        for day in self.axis.days:
+            yield from self.of(day)
 
     def __contains__(self, start: tuple[Key, int]) -> bool:
         """Whether ``(therapist, instant)`` is offered."""

@@ -122,15 +122,18 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
         return _booked(earlier, repeated=True)
     if not hold.is_live(now):
         raise HoldOver
-    held = hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at")
-    if len(held) != hold.size:
+    appointments = list(hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at"))
+    if len(appointments) != hold.size:
         raise HoldOver
 
     request = BookingRequest.objects.create(client=client, key=key, content=content, created_at=now)
     series = _series(hold, client, request, now) if hold.plan else None
+    booked = {"client": client, "status": AppointmentStatus.BOOKED, "held_until": None, "request": request, "series": series}
     with overlap_raises():
-        hold.appointments.update(client=client, status=AppointmentStatus.BOOKED, held_until=None, request=request, series=series)
-    appointments = list(request.appointments.order_by("starts_at"))
+        hold.appointments.update(**booked)
+    for appointment in appointments:
+        for name, value in booked.items():
+            setattr(appointment, name, value)
     if series is not None:
         _record_plan(series, hold, appointments)
     AuditEntry.objects.bulk_create(

@@ -23,7 +23,7 @@ from booking.engine.recurrence import InvalidCourse
 from booking.engine.slots import Offer, Offers
 from booking.exceptions import BookingError
 from booking.forms import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
-from booking.queries import availability, moment_of
+from booking.queries import availability, first_free, moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import hold_course
@@ -112,24 +112,19 @@ def when(request: HttpRequest) -> HttpResponse:
     if wanted is None:
         return redirect("booking:what")
     now = timezone.now()
-    offers, shown = _offers_around(request, wanted, now)
-    form = WhenForm(
-        request.POST if request.method == "POST" else None,
-        offers=_one_a_time(offer for offer in offers if offer.day == shown),
-    )
-    problem: str = ""
-    status = 200
-    if form.is_bound:
+    problem, status = "", 200
+    if request.method == "POST":
+        day = _day_asked(request) or timezone.localdate(now)
+        form = WhenForm(request.POST, offers=_one_a_time(_availability(wanted, day, day, now).of(day)))
         if form.is_valid():
             try:
                 return _held(request, wanted, form.chosen, now)
             except (BookingError, InvalidCourse) as refusal:
                 problem, status = str(refusal), 409
-                offers, shown = _offers_around(request, wanted, now)
         else:
-            problem = str(form.errors["start"][0])
-            status = 409 if request.POST.get("start") else 422
-        form = WhenForm(offers=_one_a_time(offer for offer in offers if offer.day == shown))
+            problem, status = str(form.errors["start"][0]), 409 if request.POST.get("start") else 422
+    offers, shown = _offers_around(request, wanted, now)
+    form = WhenForm(offers=_one_a_time(offers.of(shown)))
     context = _when_context(wanted, offers, shown, form, now) | {"problem": problem}
     return render(request, "booking/when.html", context, status=status)
 
@@ -145,11 +140,9 @@ def _held(request: HttpRequest, wanted: Wanted, offer: Offer, now: datetime) -> 
     return redirect("booking:plan", hold.pk)
 
 
-def _when_context(wanted: Wanted, offers: Sequence[Offer], shown: date, form: WhenForm, now: datetime) -> dict[str, Any]:
+def _when_context(wanted: Wanted, offers: Offers, shown: date, form: WhenForm, now: datetime) -> dict[str, Any]:
     today = timezone.localdate(now)
-    free: dict[date, set[int]] = {}
-    for offer in offers:
-        free.setdefault(offer.day, set()).add(offer.minute)
+    free = {each: starts.bit_count() for each in offers.axis.days if (starts := offers.by_anyone(each))}
     week = days_of_week(shown)
     base = f"{reverse('booking:when')}?{wanted.query}"
     parts = [
@@ -163,10 +156,10 @@ def _when_context(wanted: Wanted, offers: Sequence[Offer], shown: date, form: Wh
         "base": base,
         "what_url": reverse("booking:what"),
         "shown": shown,
-        "week": [(each, len(free.get(each, ())), each < today) for each in week],
+        "week": [(each, free.get(each, 0), each < today) for each in week],
         "week_before": week[0] - timedelta(days=1) if week[0] > today else None,
         "week_after": week[6] + timedelta(days=1) if week[6] < today + wanted.treatment.horizon else None,
-        "month": [[(each if each.month == shown.month else None, len(free.get(each, ()))) for each in row]
+        "month": [[(each if each.month == shown.month else None, free.get(each, 0)) for each in row]
                   for row in Calendar().monthdatescalendar(shown.year, shown.month)],
         "parts": [part for part in parts if part[1]],
         "form": form,
@@ -176,40 +169,30 @@ def _when_context(wanted: Wanted, offers: Sequence[Offer], shown: date, form: Wh
     }  # fmt: skip
 
 
-def _offers_around(request: HttpRequest, wanted: Wanted, now: datetime) -> tuple[list[Offer], date]:
+def _offers_around(request: HttpRequest, wanted: Wanted, now: datetime) -> tuple[Offers, date]:
     """Every offer of the month (and the week) of the day asked for, and that day; without one the first that is free."""
     today = timezone.localdate(now)
+    asked = _day_asked(request)
+    if asked is None:
+        soonest = first_free(wanted.treatment.pk, now=now, therapists=wanted.therapists)
+        shown = soonest.day if soonest else today
+    else:
+        shown = min(max(asked, today), today + wanted.treatment.horizon)
+    week = days_of_week(shown)
+    first = min(shown.replace(day=1), week[0])
+    last = max(shown.replace(day=monthrange(shown.year, shown.month)[1]), week[6])
+    return _availability(wanted, first, last, now), shown
+
+
+def _day_asked(request: HttpRequest) -> date | None:
     try:
-        asked = date.fromisoformat(request.GET.get("day", ""))
+        return date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
-        asked = None
-    last_bookable = today + wanted.treatment.horizon
-    around = min(max(asked or today, today), last_bookable)
-    offers = _month_of(around, wanted, now)
-    if asked is None and not any(offer.day >= around for offer in offers):
-        first = _first_after(wanted, now)
-        if first is not None:
-            around = first
-            offers = _month_of(around, wanted, now)
-    shown = around if asked else next((offer.day for offer in offers if offer.day >= around), around)
-    return offers, shown
+        return None
 
 
-def _month_of(around: date, wanted: Wanted, now: datetime) -> list[Offer]:
-    week = days_of_week(around)
-    first = min(around.replace(day=1), week[0])
-    last = max(around.replace(day=monthrange(around.year, around.month)[1]), week[6])
-    return list(_availability(wanted.treatment, first, last, now, wanted.therapists))
-
-
-def _first_after(wanted: Wanted, now: datetime) -> date | None:
-    today = timezone.localdate(now)
-    found = _availability(wanted.treatment, today, today + wanted.treatment.horizon, now, wanted.therapists)
-    return next((offer.day for offer in found), None)
-
-
-def _availability(treatment: Treatment, first: date, last: date, now: datetime, therapists: list[UUID] | None = None) -> Offers:
-    return availability(treatment.pk, first=first, last=last, now=now, therapists=therapists)
+def _availability(wanted: Wanted, first: date, last: date, now: datetime) -> Offers:
+    return availability(wanted.treatment.pk, first=first, last=last, now=now, therapists=wanted.therapists)
 
 
 def _one_a_time(offers: Any) -> list[Offer]:
@@ -260,7 +243,7 @@ def _next_free(therapists: Sequence[Therapist], now: datetime) -> list[dict[str,
     for treatment in _treatments()[:1]:
         today = timezone.localdate(now)
         seen: dict[Any, Offer] = {}
-        for offer in _availability(treatment, today, today + timedelta(days=SOONEST_DAYS), now):
+        for offer in availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now):
             seen.setdefault(offer.therapist, offer)
         return [
             {"offer": offer, "therapist": names[offer.therapist], "treatment": treatment}
@@ -275,7 +258,7 @@ def _soonest(treatments: Sequence[Treatment], therapists: Sequence[Therapist], n
     today = timezone.localdate(now)
     found: dict[str, str] = {}
     for treatment in treatments[:1]:
-        for offer in _availability(treatment, today, today + timedelta(days=SOONEST_DAYS), now):
+        for offer in availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now):
             words = _("soonest %(day)s, %(time)s") % {
                 "day": _("today") if offer.day == today else day(offer.day),
                 "time": clock(offer.minute),

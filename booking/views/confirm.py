@@ -169,7 +169,7 @@ def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> H
     consent = str(BOOKING_CONSENT[1]) if booking_consent_missing(client) else ""
     form = ConfirmForm(request.POST if request.method == "POST" else None, consent=consent)
     if form.is_bound and form.is_valid():
-        return _book(request, hold, client, form.cleaned_data["key"], now, form)
+        return _book(request, hold, client, form.cleaned_data["key"], now, agreed=bool(consent))
     return _you(request, hold, form, now, stage="confirm", client=client)
 
 
@@ -231,10 +231,10 @@ def _sign_in_and_book(
     second_factor_first = sign_in(request, user)
     if second_factor_first is not None:
         return second_factor_first
-    return _book(request, hold, client, form.cleaned_data["key"], now, form)
+    return _book(request, hold, client, form.cleaned_data["key"], now, agreed=True)
 
 
-def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: datetime, form: ConfirmForm) -> HttpResponse:
+def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: datetime, *, agreed: bool) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
         booked = book_hold(hold, client=client, key=key, by=request.user, now=now)
@@ -243,7 +243,8 @@ def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: date
     except BookingError as refusal:
         again = ConfirmForm()
         return _you(request, hold, again, now, stage="confirm", client=client, problem=str(refusal))
-    record_booking_consent(client, by=request.user, now=now)
+    if agreed:
+        record_booking_consent(client, by=request.user, now=now)
     return redirect("booking:booked", booked.request.pk)
 
 
