@@ -226,7 +226,7 @@ def _wait_for_first_page(port: int, children: dict[str, subprocess.Popen[bytes]]
     deadline = time.monotonic() + FIRST_PAGE_WITHIN
     while time.monotonic() < deadline and children["web"].poll() is None:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+            with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:  # nosec B310 - the scheme is written here
                 page.read()
             return
         except HTTPError as answer:

@@ -1,0 +1,80 @@
+"""What holds for the project as a whole: migrations, vendored files, settings that are refused, what no page may carry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[1]
+VENDOR = ROOT / "static" / "vendor"
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_vendored_files_are_what_was_vendored():
+    listed = json.loads((VENDOR / "VERSIONS.json").read_text())
+    found = {
+        str(file.relative_to(VENDOR)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in VENDOR.rglob("*")
+        if file.is_file() and file.name not in ("VERSIONS.json", "LICENSE.txt")
+    }
+
+    assert found == {name: digest for package in listed for name, digest in package["files"].items()}
+    for package in listed:
+        assert package["name"]
+        assert package["version"]
+        assert package["licence"]
+        assert (VENDOR / package["folder"] / "LICENSE.txt").exists()
+
+
+def test_nothing_vendored_points_to_a_source_map():
+    for file in (*VENDOR.rglob("*.js"), *VENDOR.rglob("*.css")):
+        assert "sourceMappingURL" not in file.read_text()
+
+
+def test_no_template_of_a_page_has_inline_script_or_style():
+    pages = [file for file in (ROOT / "templates").rglob("*.html") if "emails" not in file.parts]
+
+    for page in pages:
+        text = page.read_text()
+        assert not re.search(r"\sstyle=|<style|\son\w+=|javascript:|hx-on", text), page
+        assert not re.search(r"<script(?![^>]*\ssrc=)", text), page
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param({"SECRET_KEY": ""}, "SECRET_KEY is missing or weak", id="no secret"),
+        pytest.param({"SECRET_KEY": "a" * 80}, "SECRET_KEY is missing or weak", id="weak secret"),
+        pytest.param({"MAIL_FROM": "nobody"}, "unknot.E001", id="sender without an address"),
+        pytest.param({"SITE_URL": "booking"}, "unknot.E002", id="site without a scheme"),
+        pytest.param({"CELERY_BROKER_URL": "amqp://x"}, "unknot.E003", id="another broker"),
+    ],
+)
+def test_settings_that_would_fail_later_are_refused_at_start(change, says):
+    good = {
+        "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "ALLOWED_HOSTS": "booking.example.org",
+        "SITE_URL": "https://booking.example.org",
+    }
+
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=os.environ | good | change, capture_output=True, text=True
+    )
+
+    assert answer.returncode != 0
+    assert says in answer.stderr
