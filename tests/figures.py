@@ -38,13 +38,13 @@ def main(folder: str) -> int:
         from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
         setup_test_environment()
-        databases = setup_databases(verbosity=0, interactive=False)
         package = importlib.import_module(f"tests.{folder}")
         for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
+            databases = setup_databases(verbosity=0, interactive=False)
             for figure in importlib.import_module(f"tests.{folder}.{module}").figures():
                 print(figure, flush=True)
                 short += not figure.ok
-        teardown_databases(databases, verbosity=0)
+            teardown_databases(databases, verbosity=0)
     return 1 if short else 0
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from operator import sub
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from booking.engine.zones import DAY, LocalDay, later, local_date, local_day
 
 Key = UUID  # of a therapist or a room
 _WHOLE_DAY = (1 << DAY) - 1
-_CHUNK = 4 * DAY
+_CHUNK = 2 * DAY
 WallSpans = tuple[Span, ...]  # in wall minutes of one date
 
 
@@ -340,13 +341,15 @@ def assemble(pieces: Iterable[tuple[int, int]]) -> int:
     and not with its square.
     """
     whole = chunk = begin = 0
+    longest = _CHUNK
     for at, bits in pieces:
-        if at < 0:
-            at, bits = 0, bits >> -at
-        if not 0 <= at - begin < _CHUNK:
+        shift = at - begin
+        if shift < 0 or shift > longest:
+            if at < 0:
+                at, bits = 0, bits >> -at
             whole |= chunk << begin
-            chunk, begin = 0, at
-        chunk |= bits << (at - begin)
+            chunk, begin, shift = 0, at, 0
+        chunk |= bits << shift
     return whole | chunk << begin
 
 
@@ -390,6 +393,17 @@ def blocked_starts(axis: Axis, spans: Iterable[Span], before: int, after: int) -
     return mask
 
 
+class _Ones(dict[int, int]):
+    """By the length of a footprint, as many bits as there are starts that it forbids; most footprints have few lengths."""
+
+    def __init__(self, reach: int) -> None:
+        self.reach = reach
+
+    def __missing__(self, length: int) -> int:
+        ones = self[length] = (1 << (length + self.reach)) - 1
+        return ones
+
+
 def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple[dict[Key, int], dict[Key, int]]:
     """The starts at which each therapist, and each suitable room, is taken by somebody's footprint."""
     treatment = situation.treatment
@@ -397,10 +411,10 @@ def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple
     rooms: dict[Key, int] = dict.fromkeys(treatment.rooms, 0)
     earlier = axis.base + treatment.length + treatment.turnaround - 1
     reach = treatment.preparation + treatment.length + treatment.turnaround - 1
+    ones = _Ones(reach)
     for taken in situation.busy:
-        footprints = zip(taken.blocked_from, taken.blocked_until, strict=True)
-        widths = [(1 << (blocked_until - blocked_from + reach)) - 1 for blocked_from, blocked_until in footprints]
-        mask = assemble(zip([blocked_from - earlier for blocked_from in taken.blocked_from], widths, strict=True))
+        lengths = map(sub, taken.blocked_until, taken.blocked_from)
+        mask = assemble(zip([since - earlier for since in taken.blocked_from], [ones[each] for each in lengths], strict=True))
         if taken.therapist in people:
             people[taken.therapist] |= mask
         if taken.room in rooms:
