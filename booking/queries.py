@@ -117,7 +117,7 @@ def why_not(
 
 def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] | None = None) -> Offer | None:
     """The soonest start of anyone who can do the treatment; looks further ahead only while nothing is found."""
-    known = rules(now)
+    known = _knowing(treatment, now)
     offered = known.treatments[treatment]
     today = local_date(known.practices[offered.location].zone, minute_of(now))
     for days in WIDENING:
@@ -131,8 +131,14 @@ def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] |
 
 def able_therapists(treatment: UUID, *, now: datetime) -> tuple[UUID, ...]:
     """Who can do a treatment and takes bookings, by name; nobody for a treatment that is not known."""
-    offered = rules(now).treatments.get(treatment) or _read_rules(now).treatments.get(treatment)
+    offered = _knowing(treatment, now).treatments.get(treatment)
     return offered.therapists if offered else ()
+
+
+def _knowing(treatment: UUID, now: datetime) -> Rules:
+    """The rules kept, or fresh ones where this treatment is newer than they are."""
+    known = rules(now)
+    return known if treatment in known.treatments else _read_rules(now)
 
 
 def minute_of(moment: datetime) -> int:
@@ -158,17 +164,16 @@ def _ask(
     overriding: bool,
 ) -> tuple[dict[UUID, slots.Therapist], Situation]:
     """Who can do it and all that bears on it, by rules that were in force when what is taken was read."""
-    known = rules(now)
+    known = _knowing(treatment, now)
     while True:
-        if treatment in known.treatments:
-            offered = known.treatments[treatment]
-            people = _people(known, offered, therapists, overriding)
-            busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, now)
-            if revision == known.revision:
-                asked = offered.treatment
-                if overriding:
-                    asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
-                return people, Situation(known.practices[offered.location], asked, minute_of(now), busy, own)
+        offered = known.treatments[treatment]
+        people = _people(known, offered, therapists, overriding)
+        busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, now)
+        if revision == known.revision:
+            asked = offered.treatment
+            if overriding:
+                asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
+            return people, Situation(known.practices[offered.location], asked, minute_of(now), busy, own)
         known = _read_rules(now)
 
 

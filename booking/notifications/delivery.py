@@ -98,7 +98,8 @@ def _send_next(server: MailServer, now: datetime, faults: list[Exception]) -> No
         return NotificationState.DROPPED
     notice.attempts += 1
     try:
-        message = message_of(notice, sessions, now)
+        with transaction.atomic():  # so that a fault of the database leaves the claim usable
+            message = message_of(notice, sessions, now)
         server.send(message)
     except DeliveryError as problem:
         return _put_off(notice, now, str(problem), permanent=problem.permanent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, date, datetime, timedelta
 
@@ -218,6 +219,17 @@ def test_a_code_ends_after_ten_minutes(client, practice, mailoutbox, clock):
 
     assert answer.status_code == 409
     assert not Appointment.objects.exclude(status=AppointmentStatus.HELD).exists()
+
+
+def test_the_form_of_the_times_holds_on_the_day_it_shows(client, practice):
+    page = client.get(reverse("booking:when") + f"?treatment={practice.treatment.pk}").content.decode()
+    action = html.unescape(re.search(r'<form method="post" action="([^"]+)"', page)[1])
+    value = re.search(r'name="start" value="([^"]+)"', page)[1]
+
+    answer = client.post(action, {"start": value})
+
+    assert answer.status_code == 302
+    assert str(Appointment.objects.get().local_date) == action.rpartition("day=")[2] == "2027-02-01"
 
 
 def test_a_lost_race_answers_409_with_the_times_that_are_free_now(client, practice):
