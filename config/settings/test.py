@@ -13,3 +13,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# static files as they stand in the source; nothing is collected
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
