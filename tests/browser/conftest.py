@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, datetime
 
 import pytest
+import time_machine
 from axe_playwright_python.sync_playwright import Axe
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
@@ -62,8 +62,15 @@ class Visitor:
             self.page.get_by_role("textbox", name=re.compile(label)).fill(value)
 
 
+@pytest.fixture(autouse=True)
+def clock(now: datetime) -> Iterator[datetime]:
+    """The server's clock and the browsers' stand at the same Monday, or a journey would meet other holidays every week."""
+    with time_machine.travel(now):
+        yield now
+
+
 @pytest.fixture
-def visit(chromium: Browser, live_server):
+def visit(chromium: Browser, live_server, clock):
     """Open a browser of one's own; ``visit(width=360)`` is a phone, ``visit(script=False)`` has no JavaScript."""
     contexts = []
 
@@ -77,6 +84,7 @@ def visit(chromium: Browser, live_server):
             bypass_csp=False,
         )
         context.set_default_timeout(10_000)
+        context.clock.set_fixed_time(clock)
         contexts.append(context)
         return Visitor(context.new_page(), live_server.url)
 
@@ -91,7 +99,6 @@ def practice(transactional_db, practice):
 
 
 @pytest.fixture
-def tuesday():
-    """A Tuesday in about three weeks, so that notice and horizon are no matter."""
-    today = timezone.localdate()
-    return today + timedelta(days=21 + (1 - today.weekday()) % 7)
+def tuesday() -> date:
+    """Three weeks ahead, so that notice and horizon are no matter."""
+    return date(2027, 2, 23)
