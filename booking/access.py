@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 
-from booking.models import BookingRequest, Hold
+from booking.models import Appointment, BookingRequest, Hold, Link, Offer, Repair
 from clients.models import Client, User
 
 OWNER_KEY = "hold_owner"
+LINKS_KEY = "links"
+LINKS_REMEMBERED = 20
 
 
 def holder(session: SessionBase) -> str:
@@ -34,3 +39,43 @@ def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool
 def client_of(user: User | AnonymousUser) -> Client | None:
     """The client who is signed in, if any."""
     return Client.objects.filter(user=user).first() if isinstance(user, User) else None
+
+
+def remember_link(session: SessionBase, link: Link) -> None:
+    """Let this browser see what a link's notice is about, as long as the link works."""
+    known = [pk for pk in session.get(LINKS_KEY, []) if pk != str(link.pk)]
+    session[LINKS_KEY] = [*known, str(link.pk)][-LINKS_REMEMBERED:]
+
+
+def _links(request: HttpRequest, now: datetime) -> QuerySet[Link]:
+    return Link.objects.live(now).filter(pk__in=request.session.get(LINKS_KEY, []))
+
+
+def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment]:
+    """The sessions somebody may see and change: a client's own, and those that the opened links speak of."""
+    notices = _links(request, now).values("notification")
+    client = client_of(request.user)
+    mine = Q(client=client) if client else Q(pk__in=[])
+    linked = (
+        Q(notifications__in=notices)
+        | Q(series__notifications__in=notices)
+        | Q(audit_entries__change__notifications__in=notices)
+        | Q(replacements__repair__notifications__in=notices)
+        | Q(offers__notifications__in=notices)
+    )
+    seen = Appointment.objects.real().filter(mine | linked).values("pk")
+    return Appointment.objects.filter(pk__in=seen).select_related("client", "therapist", "room", "treatment__location", "series")
+
+
+def offers_of(request: HttpRequest, now: datetime) -> QuerySet[Offer]:
+    """The offers somebody may answer."""
+    linked = Q(notifications__link__in=_links(request, now))
+    client = client_of(request.user)
+    return Offer.objects.filter(linked | Q(client=client) if client else linked).distinct()
+
+
+def repairs_of(request: HttpRequest, now: datetime) -> QuerySet[Repair]:
+    """The repairs somebody may answer."""
+    linked = Q(notifications__link__in=_links(request, now))
+    client = client_of(request.user)
+    return Repair.objects.filter(linked | Q(client=client) if client else linked).distinct()

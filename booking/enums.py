@@ -53,10 +53,65 @@ class HoldState(TextChoices):
     RELEASED = "released", _("released")
 
 
+class Scope(TextChoices):
+    """Which sessions of a series a change is about; a session without a series is always alone."""
+
+    ONE = "one", _("only this one")
+    FOLLOWING = "following", _("this and the following")
+    ALL = "all", _("all that are still ahead")
+
+
+class ChangeKind(TextChoices):
+    MOVED = "moved", _("moved")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class WishState(TextChoices):
+    WAITING = "waiting", _("waiting")
+    SERVED = "served", _("served")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+    OVER = "over", _("last day passed")
+
+
+class OfferState(TextChoices):
+    OPEN = "open", _("offered")
+    ACCEPTED = "accepted", _("accepted")
+    DECLINED = "declined", _("declined")
+    LAPSED = "lapsed", _("lapsed")
+    WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class OfferReason(TextChoices):
+    USUAL_TIME = "usual_time", _("back to the usual time")
+    WISH = "wish", _("a wish on the waiting list")
+    DESK = "desk", _("offered by the desk")
+
+
+class RepairState(TextChoices):
+    OPEN = "open", _("waiting for an answer")
+    ACCEPTED = "accepted", _("accepted")
+    CHOSEN = "chosen", _("chose other times")
+    CANCELLED = "cancelled", _("cancelled without penalty")
+    LAPSED = "lapsed", _("no answer")
+    SETTLED = "settled", _("settled by the desk")
+
+
+class Fit(TextChoices):
+    """How well a broken session can be replaced."""
+
+    SAME_THERAPIST = "same_therapist", _("same therapist, other time")
+    SAME_TIME = "same_time", _("other therapist, same time")
+    OTHER = "other", _("other therapist, other time")
+    NONE = "none", _("no replacement")
+
+
 class NotificationKind(TextChoices):
     CONFIRMATION = "confirmation", _("confirmation")
     CHANGED = "changed", _("changed")
     CANCELLED = "cancelled", _("cancelled")
+    OFFER = "offer", _("offer of a free time")
+    REPAIR = "repair", _("replacement offered")
+    REPAIR_LAPSED = "repair_lapsed", _("replacement not answered")
 
 
 class NotificationState(TextChoices):
@@ -71,4 +126,5 @@ class AuditAction(TextChoices):
     MOVED = "moved", _("moved")
     CANCELLED = "cancelled", _("cancelled")
     STATUS = "status", _("changed state")
+    UNDONE = "undone", _("undone")
     REANCHORED = "reanchored", _("re-anchored")

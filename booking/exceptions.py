@@ -47,5 +47,21 @@ class CannotChange(BookingError):
     message = _("A session in this state cannot be changed any more. Nothing was changed.")
 
 
+class TooLate(BookingError):
+    message = _("It is too late to change this session here. Nothing was changed; please call us.")
+
+
+class TooManyMoves(BookingError):
+    message = _("This session was moved as often as the practice allows. Nothing was changed; please call us.")
+
+
+class UndoOver(BookingError):
+    message = _("This can no longer be undone. Nothing was changed.")
+
+
+class NotAllowed(BookingError):
+    message = _("You may not lift this rule. Nothing was changed.")
+
+
 class CourseInvalid(BookingError):
     message = _("This course cannot be planned as asked. Please change the rhythm, the number or the time.")

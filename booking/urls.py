@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import choose, confirm
+from booking.views import choose, confirm, links, sessions
 
 app_name = "booking"
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path("book/plan/<uuid:pk>/", confirm.plan, name="plan"),
     path("book/you/<uuid:pk>/", confirm.you, name="you"),
     path("book/again/<uuid:pk>/", confirm.hold_again, name="hold_again"),
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/sessions.ics", confirm.booked_calendar, name="booked_calendar"),
 ]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory, UserFactory
 
@@ -34,4 +35,5 @@ def practice(db) -> SimpleNamespace:
     ada = ClientFactory(user__name="Ada Okafor", user__email="ada@example.org")
     bo = ClientFactory(user__name="Bo Lindqvist", user__email="bo@example.org")
     finn = UserFactory(name="Finn Desk", email="finn@example.org", is_staff=True)
+    finn.user_permissions.add(Permission.objects.get(codename="override_rules"))
     return SimpleNamespace(tess=tess, jonas=jonas, rooms=rooms, treatment=treatment, ada=ada, bo=bo, finn=finn)

@@ -67,6 +67,8 @@ def world(practice, now):
 def address(name, world):
     if name == "booking:when":
         return f"{reverse(name)}?treatment={world.practice.treatment.pk}"
+    if name == "booking:link":
+        return reverse(name, args=["a-token-that-never-was"])
     objects = {
         "booking:plan": world.series,
         "booking:you": world.single,

@@ -112,11 +112,37 @@ class Location(models.Model):
     phone = models.CharField(_("phone"), max_length=32, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="GBP")
+    free_until = models.DurationField(
+        _("free changes until"),
+        default=timedelta(hours=24),
+        help_text=_(
+            "Clients may move and cancel without further ado until this long before. Whole days mean the same clock time."
+        ),
+    )
+    moves_allowed = models.PositiveSmallIntegerField(
+        _("moves a session"), null=True, blank=True, default=3, help_text=_("By the client. Empty means as often as they like.")
+    )
+    offer_lasts = models.DurationField(
+        _("an offer lasts"), default=timedelta(minutes=30), help_text=_("A free time is held this long for somebody who waits.")
+    )
+    repair_lasts = models.DurationField(
+        _("a replacement lasts"),
+        default=timedelta(hours=24),
+        help_text=_("When we have to change a session, its replacement is held this long."),
+    )
+    quiet_from = models.TimeField(_("quiet from"), default=time(21), help_text=_("Nothing is offered by mail after this time."))
+    quiet_until = models.TimeField(_("quiet until"), default=time(8))
 
     class Meta:
         verbose_name = _("location")
         verbose_name_plural = _("locations")
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(free_until__gte=timedelta(0)) & Q(offer_lasts__gt=timedelta(0)) & Q(repair_lasts__gt=timedelta(0)),
+                name="location_policy_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -209,6 +235,9 @@ class Treatment(models.Model):
     horizon = models.DurationField(
         _("horizon"), default=timedelta(days=90), help_text=_("How far ahead one may book, in whole days.")
     )
+    free_until = models.DurationField(
+        _("free changes until"), null=True, blank=True, help_text=_("Only where it differs from the practice's own.")
+    )
     price = models.DecimalField(_("price"), max_digits=8, decimal_places=2, validators=[MinValueValidator(0)])
     areas: ArrayField[list[str], list[str]] = ArrayField(
         models.CharField(max_length=16, choices=BodyArea.choices),
@@ -245,7 +274,9 @@ class Treatment(models.Model):
             ),
             models.CheckConstraint(condition=Q(step__gte=timedelta(minutes=1)), name="treatment_step_is_positive"),
             models.CheckConstraint(
-                condition=Q(notice__gte=timedelta(0)) & Q(horizon__gte=timedelta(0)),
+                condition=Q(notice__gte=timedelta(0))
+                & Q(horizon__gte=timedelta(0))
+                & (Q(free_until=None) | Q(free_until__gte=timedelta(0))),
                 name="treatment_notice_and_horizon_not_negative",
             ),
             models.CheckConstraint(condition=Q(price__gte=0), name="treatment_price_not_negative"),

@@ -25,7 +25,8 @@ from booking.enums import NEXT_STATES, AppointmentStatus
 from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry
 from booking.queries import moment_of
-from booking.services.appointments import book_appointment, cancel_appointment, reschedule_appointment, set_status
+from booking.services.appointments import book_appointment, set_status
+from booking.services.changes import Move, cancel_sessions, move_sessions
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -154,10 +155,8 @@ class ChangeForm(AppointmentForm):
         was = (current.therapist_id, current.local_date, current.local_time)
         wanted: tuple[Any, date, time] = (data["therapist"].pk, data["local_date"], data["local_time"])
         if was != wanted:
-            current = reschedule_appointment(
-                current,
-                therapist=data["therapist"],
-                starts_at=self.starts_at(data),
+            move_sessions(
+                [Move(current, data["therapist"].pk, self.starts_at(data))],
                 by=self.by,
                 now=now,
                 reason=data["reason"],
@@ -165,9 +164,10 @@ class ChangeForm(AppointmentForm):
             )
         state = AppointmentStatus(data["state"])
         if state == AppointmentStatus.CANCELLED != current.status:
-            return cancel_appointment(current, by=self.by, now=now, reason=data["reason"])
-        if state != current.status:
-            return set_status(current, state, by=self.by, now=now)
+            cancel_sessions([current], by=self.by, now=now, reason=data["reason"], override_reason=data["override_reason"])
+        elif state != current.status:
+            set_status(current, state, by=self.by, now=now)
+        current.refresh_from_db()
         return current
 
 

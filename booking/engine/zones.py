@@ -100,6 +100,12 @@ def instant_of(zone: str, day: date, minute: int) -> int | None:
     return local_day(zone, day).instant(minute)
 
 
+def earlier(zone: str, instant: int, by: timedelta) -> int:
+    """The instant reached by going back: whole days on the wall clock, the rest in elapsed minutes; as ``later``."""
+    whole = timedelta(days=by.days)
+    return later(zone, instant, -whole) - (by - whole) // timedelta(minutes=1)
+
+
 def later(zone: str, instant: int, by: timedelta) -> int:
     """The instant reached by going on whole days on the wall clock and the rest in elapsed minutes.
 

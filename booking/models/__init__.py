@@ -1,6 +1,25 @@
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
+from booking.models.change import Change
+from booking.models.link import Link
 from booking.models.notification import Notification
+from booking.models.repair import Repair, Replacement
 from booking.models.series import PlannedDate, Series
+from booking.models.waitlist import FreedTime, Offer, WaitlistEntry
 
-__all__ = ["Appointment", "AuditEntry", "BookingRequest", "Hold", "Notification", "PlannedDate", "Series"]
+__all__ = [
+    "Appointment",
+    "AuditEntry",
+    "BookingRequest",
+    "Change",
+    "FreedTime",
+    "Hold",
+    "Link",
+    "Notification",
+    "Offer",
+    "PlannedDate",
+    "Repair",
+    "Replacement",
+    "Series",
+    "WaitlistEntry",
+]

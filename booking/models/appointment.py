@@ -11,7 +11,7 @@ import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import Deferrable, F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +29,10 @@ class IsFinite(Func):
 
 
 def never_overlaps(name: str, owner: str, start: str, end: str) -> ExclusionConstraint:
-    """No two blocking appointments of one ``owner`` share an instant of ``[start, end)``."""
+    """No two blocking appointments of one ``owner`` share an instant of ``[start, end)``.
+
+    Checked at once, unless a service defers it to the end of its statements, so that sessions can change places.
+    """
     return ExclusionConstraint(
         name=name,
         expressions=[
@@ -37,6 +40,7 @@ def never_overlaps(name: str, owner: str, start: str, end: str) -> ExclusionCons
             (TsTzRange(F(start), F(end), RangeBoundary()), RangeOperators.OVERLAPS),
         ],
         condition=Q(status__in=BLOCKING),
+        deferrable=Deferrable.IMMEDIATE,
     )
 
 
@@ -154,6 +158,8 @@ class Appointment(models.Model):
     price = models.DecimalField(_("price"), max_digits=8, decimal_places=2)
     # version of the time, rising with every move and with the cancellation: SEQUENCE in calendar files
     sequence = models.PositiveIntegerField(_("version"), default=0, editable=False)
+    # how often its client moved it; the practice may limit that
+    moves = models.PositiveSmallIntegerField(_("moves"), default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
 
     objects = AppointmentQuerySet.as_manager()
@@ -161,6 +167,7 @@ class Appointment(models.Model):
     class Meta:
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
+        permissions = [("override_rules", _("Can lift a soft rule with a reason"))]
         ordering = ["starts_at"]
         constraints = [
             never_overlaps("therapist_never_twice", "therapist", "blocked_from", "blocked_until"),

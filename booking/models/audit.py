@@ -22,6 +22,12 @@ class AuditEntry(models.Model):
         "booking.Appointment", models.CASCADE, related_name="audit_entries", verbose_name=_("appointment")
     )
     action = models.CharField(_("action"), max_length=16, choices=AuditAction.choices)
+    # the action it was part of, when that was a move or a cancellation
+    change = models.ForeignKey(
+        "booking.Change", models.CASCADE, null=True, blank=True, related_name="audit_entries", verbose_name=_("change")
+    )
+    # the version of the time since then
+    sequence = models.PositiveIntegerField(_("version"), default=0)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     at = models.DateTimeField(_("at"))
     reason = models.CharField(_("reason"), max_length=300, blank=True)

@@ -7,10 +7,18 @@ from typing import Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import NotificationKind, NotificationState
+
+SUBJECTS = ("appointment", "series", "change", "offer", "repair")
+
+
+class NumNonNulls(Func):
+    function = "num_nonnulls"
+    output_field = models.IntegerField()
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -19,7 +27,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    """One notice about one appointment, or about a whole series, to one address.
+    """One notice about one thing (an appointment, a whole series, a change, an offer or a repair) to one address.
 
     It is rendered when it is sent, from what is true then.
     """
@@ -40,6 +48,15 @@ class Notification(models.Model):
     )
     series = models.ForeignKey(
         "booking.Series", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("series")
+    )
+    change = models.ForeignKey(
+        "booking.Change", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("change")
+    )
+    offer = models.ForeignKey(
+        "booking.Offer", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("offer")
+    )
+    repair = models.ForeignKey(
+        "booking.Repair", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("repair")
     )
     # the version of the time it speaks of; a moved session has a higher one
     sequence = models.PositiveIntegerField(_("version"), default=0)
@@ -63,16 +80,20 @@ class Notification(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["appointment", "kind", "sequence"],
-                condition=Q(series=None),
+                condition=Q(appointment__isnull=False),
                 name="notification_once_per_appointment",
             ),
             models.UniqueConstraint(
                 fields=["series", "kind", "sequence"],
-                condition=Q(appointment=None),
+                condition=Q(series__isnull=False),
                 name="notification_once_per_series",
             ),
+            *(
+                models.UniqueConstraint(fields=[subject, "kind"], name=f"notification_once_per_{subject}")
+                for subject in SUBJECTS[2:]
+            ),
             models.CheckConstraint(
-                condition=Q(series=None, appointment__isnull=False) | Q(series__isnull=False, appointment=None),
+                condition=Exact(NumNonNulls(*SUBJECTS), 1),
                 name="notification_about_one_thing",
             ),
             models.CheckConstraint(condition=Q(state__in=NotificationState.values), name="notification_state_listed"),

@@ -10,10 +10,9 @@ from time import monotonic
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 
-from booking.enums import CHANGEABLE, NotificationKind, NotificationState
-from booking.ical import GONE
-from booking.models import Appointment, Notification
-from booking.notifications.render import message_of
+from booking.enums import NotificationState
+from booking.models import Notification
+from booking.notifications.render import written
 
 #: How long to wait before the next try, by the number of tries so far; from the last on it stays the same.
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
@@ -85,22 +84,21 @@ def _send_next(server: MailServer, now: datetime, faults: list[Exception]) -> No
     notice = (
         Notification.objects.due(now)
         .select_for_update(skip_locked=True, of=("self",))
-        .select_related("client", "series")
+        .select_related("client", "series", "appointment", "change", "offer", "repair")
         .order_by("due_at")
         .first()
     )
     if notice is None:
         return None
-    sessions = sessions_it_is_true_of(notice, now)
-    if not sessions:
-        notice.state = NotificationState.DROPPED
-        notice.save(update_fields=["state"])
-        return NotificationState.DROPPED
     notice.attempts += 1
     try:
         with transaction.atomic():  # so that a fault of the database leaves the claim usable
-            message = message_of(notice, sessions, now)
-        server.send(message)
+            message = written(notice, now)
+        if message is None:
+            notice.state = NotificationState.DROPPED
+            notice.save(update_fields=["state"])
+            return NotificationState.DROPPED
+        server.send(message.email)
     except DeliveryError as problem:
         return _put_off(notice, now, str(problem), permanent=problem.permanent)
     except Exception as fault:  # a fault of ours in one notice must not hold up the others; it is raised after them
@@ -109,7 +107,7 @@ def _send_next(server: MailServer, now: datetime, faults: list[Exception]) -> No
     notice.state = NotificationState.SENT
     notice.sent_at = now
     notice.last_error = ""
-    notice.subject, notice.body = message.subject[:200], str(message.body)
+    notice.subject, notice.body = message.email.subject[:200], message.kept
     notice.save(update_fields=["state", "attempts", "sent_at", "last_error", "subject", "body"])
     return NotificationState.SENT
 
@@ -123,17 +121,6 @@ def _put_off(notice: Notification, now: datetime, reason: str, *, permanent: boo
         notice.due_at = now + BACK_OFF[min(notice.attempts, len(BACK_OFF)) - 1]
     notice.save(update_fields=["state", "attempts", "last_error", "due_at"])
     return NotificationState(notice.state)
-
-
-def sessions_it_is_true_of(notice: Notification, now: datetime) -> list[Appointment]:
-    """The sessions of which what the notice says holds and still matters, in order; those that are over do not."""
-    about = Appointment.objects.select_related("therapist", "room", "treatment__location", "client", "planned_date")
-    ahead = about.filter(ends_at__gt=now).order_by("starts_at")
-    if notice.appointment_id is not None:
-        ahead = ahead.filter(pk=notice.appointment_id, sequence=notice.sequence)
-    else:
-        ahead = ahead.filter(series=notice.series_id)
-    return list(ahead.filter(status__in=GONE if notice.kind == NotificationKind.CANCELLED else CHANGEABLE))
 
 
 def _is_permanent(fault: OSError) -> bool:

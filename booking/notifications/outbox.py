@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from booking.enums import NotificationKind
-from booking.models import Appointment, Notification, Series
+from booking.models import Appointment, Change, Notification, Offer, Repair, Series
 from clients.models import Client
 
 
@@ -16,20 +16,30 @@ def enqueue(
     now: datetime,
     appointment: Appointment | None = None,
     series: Series | None = None,
+    change: Change | None = None,
+    offer: Offer | None = None,
+    repair: Repair | None = None,
+    due_at: datetime | None = None,
+    recipient: str = "",
 ) -> Notification | None:
-    """Queue one notice about an appointment or a whole series; a client without an address gets none.
+    """Queue one notice about one thing; a client without an address gets none.
 
+    ``due_at``: at once, unless told otherwise. ``recipient``: the client's address, unless the notice is for somebody else.
     It is rendered when it is sent. The same notice about the same version of a time is queued once (a database constraint).
     """
-    if not client.email:
+    recipient = recipient or client.email
+    if not recipient:
         return None
     return Notification.objects.create(
         kind=kind,
         client=client,
         appointment=appointment,
         series=series,
+        change=change,
+        offer=offer,
+        repair=repair,
         sequence=appointment.sequence if appointment else 0,
-        recipient=client.email,
+        recipient=recipient,
         created_at=now,
-        due_at=now,
+        due_at=due_at or now,
     )

@@ -6,13 +6,13 @@ deadlocks. The exclusion constraints are the net below the check: whatever they 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection
 from django.db.models import Q
 
 from booking.engine.slots import Rule, Why
@@ -42,7 +42,7 @@ OVERLAPS: dict[str, type[BookingError]] = {
 }
 
 
-def lock(*, client: Client | None, therapists: Collection[UUID], treatment: Treatment, now: datetime) -> None:
+def lock(*, client: Client | None, therapists: Collection[UUID], treatments: Iterable[Treatment], now: datetime) -> None:
     """Queue behind everyone who wants the same people or rooms, then clear the holds that ran out there.
 
     Must run inside a transaction; the locks last until it ends.
@@ -53,7 +53,7 @@ def lock(*, client: Client | None, therapists: Collection[UUID], treatment: Trea
     rooms = [
         row[0]
         for row in Room.objects.select_for_update(no_key=True, of=("self",))
-        .filter(treatments=treatment)
+        .filter(pk__in=Room.treatments.through.objects.filter(treatment__in=treatments).values("room"))
         .order_by("pk")
         .values_list("pk")
     ]
@@ -64,11 +64,23 @@ def lock(*, client: Client | None, therapists: Collection[UUID], treatment: Trea
 
 
 @contextmanager
+def places_change() -> Iterator[None]:
+    """Inside, sessions may meet for a moment, so that they can change places; at the end the constraints decide."""
+    names = ", ".join(OVERLAPS)
+    with overlap_raises(), connection.cursor() as cursor:
+        cursor.execute(f"SET CONSTRAINTS {names} DEFERRED")
+        yield
+        cursor.execute(f"SET CONSTRAINTS {names} IMMEDIATE")
+
+
+@contextmanager
 def overlap_raises() -> Iterator[None]:
-    """A savepoint in which a refused overlap becomes SlotTaken or ClientBusy; any other refusal passes through."""
+    """Turn a refused overlap into SlotTaken or ClientBusy; any other refusal passes through.
+
+    The transaction around it is lost then, as the workflow is; whoever wants to go on puts a savepoint around.
+    """
     try:
-        with transaction.atomic():
-            yield
+        yield
     except IntegrityError as refusal:
         constraint = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
         if constraint in OVERLAPS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,13 +33,16 @@ def hold_choices(
     now: datetime,
     client: Client | None = None,
     replacing: Hold | None = None,
+    ignoring: Collection[UUID] = (),
+    lasts: timedelta = HOLD_LASTS,
     course: Mapping[str, Any] | None = None,
     plan: Mapping[str, Any] | None = None,
 ) -> Hold:
-    """Hold every one of ``choices`` for ten minutes, or none.
+    """Hold every one of ``choices`` for ten minutes (or as long as it ``lasts``), or none.
 
     ``owner`` is whoever holds: a random token of a browser, or a user's id. ``replacing`` is a hold of the same owner that is
     let go in the same transaction, so that its times may be chosen again and nothing is lost when the new ones are not free.
+    ``ignoring`` are sessions of the client that are to move there; what they block is still blocked.
     Raises TooManyHolds, OutsideAvailability, SlotTaken or ClientBusy; nothing is written then.
     """
     _one_at_a_time(owner)
@@ -47,18 +50,18 @@ def hold_choices(
         replacing = Hold.objects.select_for_update(no_key=True).get(pk=replacing.pk, owner=owner)
         if replacing.state == HoldState.BOOKED:
             raise HoldOver
-    lock(client=client, therapists={choice.therapist_id for choice in choices}, treatment=treatment, now=now)
+    lock(client=client, therapists={choice.therapist_id for choice in choices}, treatments=[treatment], now=now)
     if replacing is not None:
-        _let_go(replacing)
+        let_go(replacing)
     live = Hold.objects.filter(owner=owner, state=HoldState.LIVE, expires_at__gt=now).count()
     if live >= LIVE_HOLDS_A_PERSON:
         raise TooManyHolds
-    rooms = require_offered(treatment, choices, client=client, now=now)
+    rooms = require_offered(treatment, choices, client=client, now=now, ignoring=ignoring)
     hold = Hold.objects.create(
         owner=owner,
         treatment=treatment,
         created_at=now,
-        expires_at=now + HOLD_LASTS,
+        expires_at=now + lasts,
         size=len(choices),
         course=course or {},
         plan=plan or {},
@@ -81,7 +84,7 @@ def release_hold(hold: Hold) -> None:
     """Let the times go before the ten minutes are over. A hold that was booked meanwhile stays booked."""
     current = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     if current.state == HoldState.LIVE:
-        _let_go(current)
+        let_go(current)
 
 
 def release_expired(now: datetime) -> int:
@@ -93,6 +96,13 @@ def release_expired(now: datetime) -> int:
         Appointment.objects.filter(pk__in=over).delete()
         Hold.objects.filter(state=HoldState.LIVE, expires_at__lte=now).update(state=HoldState.RELEASED)
     return len(over)
+
+
+def let_go(hold: Hold) -> None:
+    """Free what a hold still keeps, inside somebody else's transaction."""
+    hold.appointments.filter(status=AppointmentStatus.HELD).delete()
+    hold.state = HoldState.RELEASED
+    hold.save(update_fields=["state"])
 
 
 @dataclass(frozen=True)
@@ -152,12 +162,6 @@ def _one_at_a_time(owner: str) -> None:
     """Requests of one owner queue until the end of the transaction, so that counting holds is no race."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [owner])
-
-
-def _let_go(hold: Hold) -> None:
-    hold.appointments.filter(status=AppointmentStatus.HELD).delete()
-    hold.state = HoldState.RELEASED
-    hold.save(update_fields=["state"])
 
 
 def _booked(request: BookingRequest, *, repeated: bool) -> Booked:

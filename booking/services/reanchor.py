@@ -77,7 +77,7 @@ def _apply(shift: Shift, now: datetime) -> None:
     for name, instant in was.items():
         setattr(appointment, name, instant + shift.by)
     try:
-        with overlap_raises():
+        with overlap_raises(), transaction.atomic():
             appointment.save(update_fields=INSTANTS)
             AuditEntry.objects.create(
                 appointment=appointment,

@@ -457,7 +457,7 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     desk.user_permissions.set(
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(codename__in=("add_appointment", "change_appointment", "add_client", "change_client"))
+            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_client", "change_client"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )

@@ -1,47 +1,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
-
-from booking.engine.recurrence import Course, Phase, Weekly
-from booking.models import Appointment
-from booking.services.appointments import book_appointment
-from booking.services.holds import Booked, book_hold
-from booking.services.series import hold_course
-
-NINE = datetime(2027, 3, 9, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def book(practice: SimpleNamespace, now: datetime) -> Callable[..., Appointment]:
-    """Book Ada with Tess on Tuesday 9 March 2027, 9:00 in London, unless told otherwise."""
-
-    def book(**change: Any) -> Appointment:
-        facts = {"client": practice.ada, "therapist": practice.tess, "treatment": practice.treatment, "starts_at": NINE}
-        return book_appointment(**facts | {"by": practice.finn, "now": now} | change)
-
-    return book
-
-
-@pytest.fixture
-def book_series(practice: SimpleNamespace, now: datetime) -> Callable[..., Booked]:
-    """Book Ada with Tess on eight Tuesdays at 9:00, from 9 March 2027 on."""
-
-    def book_series(count: int = 8) -> Booked:
-        course = Course(
-            starts_on=NINE.date(), phases=(Phase(Weekly((1,)), count=count),), minutes=(540,), therapists=(practice.tess.pk,)
-        )
-        hold = hold_course(course, practice.treatment, owner="a browser", now=now)
-        return book_hold(hold, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now)
-
-    return book_series
 
 
 class Sink:

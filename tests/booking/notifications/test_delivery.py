@@ -14,9 +14,10 @@ from booking.enums import AppointmentStatus, NotificationKind, NotificationState
 from booking.models import Appointment, Notification
 from booking.notifications import delivery
 from booking.notifications.delivery import BACK_OFF, GIVE_UP_AFTER, send_due
-from booking.services.appointments import cancel_appointment, reschedule_appointment, set_status
+from booking.services.appointments import set_status
+from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.tasks import send_due_notifications
-from tests.booking.notifications.conftest import NINE
+from tests.booking.conftest import NINE
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +54,7 @@ def test_the_oldest_leave_first_and_no_more_than_asked_for(book, practice, now, 
 
 
 def test_a_confirmation_of_a_session_cancelled_meanwhile_is_dropped(book, practice, now, mailoutbox):
-    cancel_appointment(book(), by=practice.finn, now=now)
+    cancel_sessions([book()], by=practice.finn, now=now)
 
     send_due(now)
 
@@ -64,9 +65,7 @@ def test_a_confirmation_of_a_session_cancelled_meanwhile_is_dropped(book, practi
 def test_a_notice_about_an_old_time_is_dropped(book, practice, now, mailoutbox):
     for hour in (1, 2):
         appointment = Appointment.objects.first() or book()
-        reschedule_appointment(
-            appointment, therapist=practice.tess, starts_at=NINE + timedelta(hours=hour), by=practice.finn, now=now
-        )
+        move_sessions([Move(appointment, practice.tess.pk, NINE + timedelta(hours=hour))], by=practice.finn, now=now)
 
     send_due(now)
 
@@ -76,7 +75,7 @@ def test_a_notice_about_an_old_time_is_dropped(book, practice, now, mailoutbox):
 
 def test_a_series_cancelled_whole_is_not_confirmed(book_series, practice, now, mailoutbox):
     for appointment in book_series(count=2).appointments:
-        cancel_appointment(appointment, by=practice.finn, now=now)
+        cancel_sessions([appointment], by=practice.finn, now=now)
 
     send_due(now)
 
@@ -229,14 +228,14 @@ def test_it_gives_up_visibly(book, now):
 
 def test_a_notice_that_cannot_be_written_holds_up_no_other(book, practice, now, mailoutbox, monkeypatch):
     """A fault of ours comes to light after the others have left."""
-    broken, written = book(client=practice.bo), delivery.message_of
+    broken, written = book(client=practice.bo), delivery.written
 
-    def stumbles(notice, sessions, now):
-        if sessions == [broken]:
+    def stumbles(notice, now):
+        if notice.appointment == broken:
             raise ZeroDivisionError("a fault")
-        return written(notice, sessions, now)
+        return written(notice, now)
 
-    monkeypatch.setattr(delivery, "message_of", stumbles)
+    monkeypatch.setattr(delivery, "written", stumbles)
     book(starts_at=NINE + timedelta(hours=2), now=now + timedelta(seconds=1))
 
     with pytest.raises(ExceptionGroup) as raised:

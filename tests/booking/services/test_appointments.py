@@ -7,7 +7,8 @@ import pytest
 from booking.enums import AppointmentStatus, NotificationKind
 from booking.exceptions import CannotChange, ClientBusy, OutsideAvailability, SlotTaken
 from booking.models import Appointment, AuditEntry, Notification
-from booking.services.appointments import book_appointment, cancel_appointment, reschedule_appointment, set_status
+from booking.services.appointments import book_appointment, set_status
+from booking.services.changes import Move, cancel_sessions, move_sessions
 from therapists.models import TimeOff
 
 pytestmark = pytest.mark.integration
@@ -154,20 +155,18 @@ def test_no_reason_lifts_the_overlap_rule(practice, now):
 def test_moving_frees_the_old_time_and_raises_the_version(practice, now):
     appointment = book(practice, now)
 
-    moved = reschedule_appointment(
-        appointment,
-        therapist=practice.tess,
-        starts_at=TUESDAY_NINE + timedelta(minutes=15),
+    move_sessions(
+        [Move(appointment, practice.tess.pk, TUESDAY_NINE + timedelta(minutes=15))],
         by=practice.finn,
         now=now,
         reason="train late",
     )
 
     assert Appointment.objects.get().local_time == time(9, 15)
-    assert moved.sequence == 1
+    assert Appointment.objects.get().sequence == 1
     entry = AuditEntry.objects.get(action="moved")
     assert (entry.before["local_time"], entry.after["local_time"], entry.reason) == ("09:00", "09:15", "train late")
-    assert Notification.objects.filter(kind=NotificationKind.CHANGED, sequence=1).count() == 1
+    assert Notification.objects.get(kind=NotificationKind.CHANGED).change.audit_entries.get() == entry
 
 
 def test_a_move_that_is_refused_leaves_everything_as_it_was(practice, now):
@@ -176,10 +175,8 @@ def test_a_move_that_is_refused_leaves_everything_as_it_was(practice, now):
     before = Appointment.objects.filter(pk=appointment.pk).values().get()
 
     with pytest.raises(SlotTaken):
-        reschedule_appointment(
-            appointment,
-            therapist=practice.tess,
-            starts_at=TUESDAY_NINE + timedelta(hours=1),
+        move_sessions(
+            [Move(appointment, practice.tess.pk, TUESDAY_NINE + timedelta(hours=1))],
             by=practice.finn,
             now=now,
         )
@@ -190,7 +187,7 @@ def test_a_move_that_is_refused_leaves_everything_as_it_was(practice, now):
 def test_a_cancelled_time_can_be_booked_again(practice, now):
     appointment = book(practice, now)
 
-    cancel_appointment(appointment, by=practice.finn, now=now, reason="ill")
+    cancel_sessions([appointment], by=practice.finn, now=now, reason="ill")
     again = book(practice, now, client=practice.bo)
 
     assert again.starts_at == TUESDAY_NINE
@@ -205,6 +202,6 @@ def test_a_session_goes_through_its_states_in_order_only(practice, now):
     with pytest.raises(CannotChange):
         set_status(appointment, AppointmentStatus.BOOKED, by=practice.finn, now=now)
     with pytest.raises(CannotChange):
-        cancel_appointment(appointment, by=practice.finn, now=now)
+        cancel_sessions([appointment], by=practice.finn, now=now)
 
     assert Appointment.objects.get().status == AppointmentStatus.DONE

@@ -1,0 +1,171 @@
+"""Wishes for a time, times that became free, and the offers that bring the two together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from booking.enums import OfferReason, OfferState, WishState
+from therapists.models import Weekday
+
+
+class WaitlistEntry(models.Model):
+    """A wish: this treatment, with these therapists (none listed: anyone), on these days and at these times of day.
+
+    ``instead_of`` is the session it would replace: "earlier than the one I have".
+    """
+
+    State = WishState
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey("clients.Client", models.CASCADE, related_name="wishes", verbose_name=_("client"))
+    treatment = models.ForeignKey("therapists.Treatment", models.PROTECT, related_name="+", verbose_name=_("treatment"))
+    therapists = models.ManyToManyField(
+        "therapists.Therapist", blank=True, related_name="+", verbose_name=_("therapists"), help_text=_("Empty means anyone.")
+    )
+    weekdays: ArrayField[list[int], list[int]] = ArrayField(
+        models.PositiveSmallIntegerField(choices=Weekday.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("weekdays"),
+        help_text=_("Empty means any day."),
+    )
+    # on the practice's clock; a session may start at either end
+    starts_from = models.TimeField(_("not before"), null=True, blank=True)
+    starts_until = models.TimeField(_("not after"), null=True, blank=True)
+    earliest_on = models.DateField(_("first day"))
+    latest_on = models.DateField(_("last day"))
+    instead_of = models.ForeignKey(
+        "booking.Appointment",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="wishes",
+        verbose_name=_("instead of"),
+    )
+    state = models.CharField(_("state"), max_length=12, choices=WishState.choices, default=WishState.WAITING)
+    created_at = models.DateTimeField(_("since"), editable=False)
+
+    class Meta:
+        verbose_name = _("waitlist entry")
+        verbose_name_plural = _("waitlist")
+        ordering = ["created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(latest_on__gte=F("earliest_on")), name="wish_days_in_order"),
+            models.CheckConstraint(
+                condition=Q(starts_from=None) | Q(starts_until=None) | Q(starts_until__gte=F("starts_from")),
+                name="wish_times_in_order",
+            ),
+            models.CheckConstraint(condition=Q(state__in=WishState.values), name="wish_state_listed"),
+            models.UniqueConstraint(fields=["instead_of"], condition=Q(state=WishState.WAITING), name="wish_once_per_session"),
+        ]
+        indexes = [
+            # who waits for a time that became free on some day?
+            models.Index(fields=["latest_on"], condition=Q(state="waiting"), name="wish_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client}, {self.treatment}"
+
+
+class FreedTime(models.Model):
+    """A therapist's footprint that was taken and is free again, to be offered to one person after the other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    therapist = models.ForeignKey("therapists.Therapist", models.CASCADE, related_name="+", verbose_name=_("therapist"))
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"))
+    # the change that freed it; undone, it was never free
+    change = models.ForeignKey(
+        "booking.Change", models.CASCADE, null=True, blank=True, related_name="freed", verbose_name=_("change")
+    )
+    offer_from = models.DateTimeField(_("offered from"))
+    # everybody it suits was asked, or it is taken or past
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("freed time")
+        verbose_name_plural = _("freed times")
+        ordering = ["starts_at"]
+        constraints = [models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="freed_time_not_empty")]
+        indexes = [
+            # what is still to be offered
+            models.Index(fields=["offer_from"], condition=Q(closed_at=None), name="freed_time_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.therapist}, {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    def lapsed(self, now: datetime) -> Self:
+        """Open offers whose time to answer is over."""
+        return self.filter(state=OfferState.OPEN, expires_at__lte=now)
+
+
+class Offer(models.Model):
+    """One free time offered to one client, held for them while they decide."""
+
+    State = OfferState
+    Reason = OfferReason
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey("clients.Client", models.CASCADE, related_name="offers", verbose_name=_("client"))
+    freed = models.ForeignKey(
+        FreedTime, models.SET_NULL, null=True, blank=True, related_name="offers", verbose_name=_("freed time")
+    )
+    entry = models.ForeignKey(
+        WaitlistEntry, models.SET_NULL, null=True, blank=True, related_name="offers", verbose_name=_("wish")
+    )
+    # the date of a series that this time would mend
+    planned_date = models.ForeignKey(
+        "booking.PlannedDate", models.SET_NULL, null=True, blank=True, related_name="offers", verbose_name=_("date of a series")
+    )
+    # the session that would move here; none: a new one
+    replaces = models.ForeignKey(
+        "booking.Appointment", models.SET_NULL, null=True, blank=True, related_name="offers", verbose_name=_("replaces")
+    )
+    reason = models.CharField(_("why this client"), max_length=12, choices=OfferReason.choices)
+    treatment = models.ForeignKey("therapists.Treatment", models.PROTECT, related_name="+", verbose_name=_("treatment"))
+    therapist = models.ForeignKey("therapists.Therapist", models.PROTECT, related_name="+", verbose_name=_("therapist"))
+    starts_at = models.DateTimeField(_("starts"))
+    hold = models.OneToOneField("booking.Hold", models.SET_NULL, null=True, blank=True, related_name="offer", editable=False)
+    state = models.CharField(_("state"), max_length=12, choices=OfferState.choices, default=OfferState.OPEN)
+    made_at = models.DateTimeField(_("offered"), editable=False)
+    expires_at = models.DateTimeField(_("until"))
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("offer")
+        verbose_name_plural = _("offers")
+        ordering = ["-made_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["freed"], condition=Q(state=OfferState.OPEN), name="freed_time_offered_to_one_at_a_time"
+            ),
+            models.UniqueConstraint(fields=["freed", "client"], name="freed_time_offered_once_to_each"),
+            models.CheckConstraint(condition=Q(state__in=OfferState.values), name="offer_state_listed"),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("made_at")), name="offer_not_empty"),
+        ]
+        indexes = [
+            # offers that nobody answered in time
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="offer_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client}, {self.starts_at:%Y-%m-%d %H:%M}"
+
+    def is_open(self, now: datetime) -> bool:
+        return self.state == OfferState.OPEN and now < self.expires_at

@@ -1,0 +1,49 @@
+"""What the practice allows its clients to change by themselves, and who may lift that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from booking.engine.zones import earlier
+from booking.exceptions import NotAllowed, TooLate, TooManyMoves
+from booking.models import Appointment
+from booking.queries import minute_of, moment_of
+from clients.models import User
+from therapists.models import Treatment
+
+OVERRIDE = "booking.override_rules"
+
+
+def free_until(treatment: Treatment) -> timedelta:
+    """How long before a session it can be changed freely; the treatment's own rule goes before the practice's."""
+    return treatment.location.free_until if treatment.free_until is None else treatment.free_until
+
+
+def deadline(appointment: Appointment) -> datetime:
+    """The last moment at which a session can be changed freely. 24 hours before is the same clock time the day before."""
+    before = free_until(appointment.treatment)
+    return moment_of(earlier(appointment.zone, minute_of(appointment.starts_at), before))
+
+
+def is_late(appointment: Appointment, now: datetime) -> bool:
+    return now > deadline(appointment)
+
+
+def has_moves_left(appointment: Appointment) -> bool:
+    allowed = appointment.treatment.location.moves_allowed
+    return allowed is None or appointment.moves < allowed
+
+
+def require_movable(appointment: Appointment, now: datetime) -> None:
+    """Raises TooLate or TooManyMoves where the policy stands in the way of a move."""
+    if is_late(appointment, now):
+        raise TooLate(appointment=appointment)
+    if not has_moves_left(appointment):
+        raise TooManyMoves(appointment=appointment)
+
+
+def require_override(by: User | None, reason: str) -> bool:
+    """Whether a rule is lifted, which a typed reason does. Raises NotAllowed for somebody who may not."""
+    if reason and (by is None or not by.has_perm(OVERRIDE)):
+        raise NotAllowed
+    return bool(reason)
