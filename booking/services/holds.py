@@ -122,8 +122,8 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
     KeyReused. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times.
     """
-    hold = Hold.objects.select_for_update(no_key=True).select_related("treatment__location").get(pk=hold.pk)
-    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
+    list(Client.objects.select_for_update(no_key=True).filter(pk=client.pk).values_list("pk"))
     content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
     earlier = BookingRequest.objects.filter(client=client, key=key).first()
     if earlier is not None:
@@ -170,7 +170,9 @@ def _booked(request: BookingRequest, *, repeated: bool) -> Booked:
 
 
 def _series(hold: Hold, client: Client, request: BookingRequest, now: datetime) -> Series:
-    return Series.objects.create(client=client, treatment=hold.treatment, course=hold.course, request=request, created_at=now)
+    return Series.objects.create(
+        client=client, treatment_id=hold.treatment_id, course=hold.course, request=request, created_at=now
+    )
 
 
 def _record_plan(series: Series, hold: Hold, appointments: Sequence[Appointment]) -> None:
