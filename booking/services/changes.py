@@ -22,7 +22,7 @@ from booking.models import Appointment, AuditEntry, Change, FreedTime, Hold
 from booking.notifications.outbox import enqueue
 from booking.queries import moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
-from booking.services.guard import Choice, lock, places_change, require_offered
+from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
 from booking.services.policy import is_late, require_movable, require_override
 from clients.models import Client, User
@@ -148,7 +148,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     Raises UndoOver when the time for it is over or a session was changed again, and SlotTaken when an old time that could not
     be kept is taken; nothing is written then.
     """
-    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=change.client_id).values_list("pk"))
+    lock_client(change.client_id)
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
     if change.undone_at is not None:
         return change
@@ -193,7 +193,7 @@ def _pressed_before(client: Client, key: UUID | None, content: str) -> Change | 
     """The change that a press with this key already made. Raises KeyReused for the same key with another content."""
     if key is None:
         return None
-    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=client.pk).values_list("pk"))
+    lock_client(client.pk)
     made = Change.objects.filter(client=client, key=key).first()
     if made is not None and made.content != content:
         raise KeyReused

@@ -42,13 +42,18 @@ OVERLAPS: dict[str, type[BookingError]] = {
 }
 
 
+def lock_client(client_id: UUID) -> None:
+    """Queue behind whatever else is done to one client's sessions; alone, or before all other locks."""
+    list(Client.objects.select_for_update(no_key=True).filter(pk=client_id).values_list("pk"))
+
+
 def lock(*, client: Client | None, therapists: Collection[UUID], treatments: Iterable[Treatment], now: datetime) -> None:
     """Queue behind everyone who wants the same people or rooms, then clear the holds that ran out there.
 
     Must run inside a transaction; the locks last until it ends.
     """
     if client is not None:
-        list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=client.pk).values_list("pk"))
+        lock_client(client.pk)
     list(Therapist.objects.select_for_update(no_key=True).filter(pk__in=therapists).order_by("pk").values_list("pk"))
     rooms = [
         row[0]

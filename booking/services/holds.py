@@ -16,7 +16,7 @@ from booking.exceptions import HoldOver, KeyReused, TooManyHolds
 from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
 from booking.notifications.outbox import enqueue
 from booking.services.appointments import facts, unsaved_appointment
-from booking.services.guard import Choice, lock, overlap_raises, require_offered
+from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_offered
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -123,7 +123,7 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
     KeyReused. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times.
     """
     hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
-    list(Client.objects.select_for_update(no_key=True).filter(pk=client.pk).values_list("pk"))
+    lock_client(client.pk)
     content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
     earlier = BookingRequest.objects.filter(client=client, key=key).first()
     if earlier is not None:
