@@ -7,7 +7,7 @@ its one notice, or none of it. While it can be undone its notice waits and the o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -20,7 +20,7 @@ from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, ChangeKind
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
 from booking.models import Appointment, AuditEntry, Change, FreedTime, Hold
 from booking.notifications.outbox import enqueue
-from booking.queries import moment_of
+from booking.queries import availability, minute_of, moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
 from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
@@ -99,7 +99,7 @@ def move_sessions(
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
-    _free(change, [each for each in old if not any(_meet(each, current) for current in rows.values())])
+    _free(change, _left_behind(old, rows.values()))
     enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
     return change
 
@@ -163,10 +163,11 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
         let_go(change.hold)
     rows = _locked([entry.appointment for entry in entries.values()])
     before = {pk: facts(current) for pk, current in rows.items()}
-    for pk, current in rows.items():
-        if current.sequence != entries[pk].sequence:
-            raise UndoOver
-        _restore(current, entries[pk])
+    if any(current.sequence != entries[pk].sequence for pk, current in rows.items()):
+        raise UndoOver
+    _put_back(rows, {pk: entry.before for pk, entry in entries.items()}, now)
+    for current in rows.values():
+        current.sequence += 1
         if change.kind == ChangeKind.MOVED:
             current.moves = max(0, current.moves - 1)
     with places_change():
@@ -242,16 +243,29 @@ def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client,
             _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, room_id=room_id))
 
 
-def _restore(current: Appointment, entry: AuditEntry) -> None:
-    was = entry.before
+def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, str]], now: datetime) -> None:
+    """Give each row the place and state it had; another room where somebody is in the old one now."""
+    for treatment, group in groupby(sorted(rows.values(), key=lambda each: each.treatment_id), key=lambda each: each.treatment):
+        own = list(group)
+        dates = [date.fromisoformat(before[current.pk]["local_date"]) for current in own]
+        offers = availability(treatment.pk, first=min(dates), last=max(dates), now=now, ignoring=list(rows), overriding=True)
+        for current in own:
+            was = before[current.pk]
+            choice = Choice(UUID(was["therapist"]), _start(was, current.zone))
+            free = offers.rooms(minute_of(choice.starts_at))
+            room_id = UUID(was["room"]) if was["room"] else None
+            if room_id not in free and free:
+                room_id = free[0]
+            _put(current, unsaved_appointment(treatment, choice, room_id=room_id))
+            current.status = was["status"]
+
+
+def _start(was: Mapping[str, str], zone: str) -> datetime:
     at = time.fromisoformat(was["local_time"])
-    instant = instant_of(current.zone, date.fromisoformat(was["local_date"]), at.hour * 60 + at.minute)
+    instant = instant_of(zone, date.fromisoformat(was["local_date"]), at.hour * 60 + at.minute)
     if instant is None:
         raise SlotTaken
-    choice = Choice(UUID(was["therapist"]), moment_of(instant))
-    _put(current, unsaved_appointment(current.treatment, choice, room_id=UUID(was["room"]) if was["room"] else None))
-    current.status = was["status"]
-    current.sequence += 1
+    return moment_of(instant)
 
 
 def _recorded(
@@ -331,7 +345,13 @@ def _free(change: Change, places: Sequence[Appointment]) -> None:
     change.save(update_fields=["hold"])
 
 
-def _meet(place: Appointment, other: Appointment) -> bool:
-    """Whether two places cannot both be taken."""
-    shared = place.therapist_id == other.therapist_id or (place.room_id is not None and place.room_id == other.room_id)
-    return shared and place.blocked_from < other.blocked_until and other.blocked_from < place.blocked_until
+def _left_behind(old: Iterable[Appointment], rows: Collection[Appointment]) -> list[Appointment]:
+    """The old places that none of the sessions reaches into any more; without the room where only that is shared."""
+    left = []
+    for place in old:
+        near = [each for each in rows if place.blocked_from < each.blocked_until and each.blocked_from < place.blocked_until]
+        if any(each.room_id == place.room_id for each in near):
+            place.room_id = None
+        if all(each.therapist_id != place.therapist_id for each in near):
+            left.append(place)
+    return left
