@@ -372,8 +372,8 @@ def bits_of(mask: int) -> Iterator[int]:
 
 
 def _holidays(practice: Practice, first: date, last: date) -> list[Shut]:
-    """The public holidays that a footprint of these dates can meet."""
-    near = (first + timedelta(days=n) for n in range(-1, (last - first).days + 2))
+    """The public holidays that a footprint of these dates can meet: those next to them, or behind a date the zone skipped."""
+    near = (first + timedelta(days=n) for n in range(-2, (last - first).days + 3))
     return [
         Shut(Span(piece.start, piece.end), practice.holidays[day])
         for day in near
