@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from functools import cache
@@ -35,6 +36,13 @@ def _drawing(name: str) -> SafeString:
 def icon(name: str) -> SafeString:
     """An icon beside a word; screen readers skip it."""
     return format_html('<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', _drawing(name))
+
+
+@register.simple_block_tag
+def one_line(content: str) -> SafeString:
+    """The text inside as one line, so that a long choice of words may be written over many. No space before "," and "."."""
+    text = re.sub(r"\s+(?=[,.])", "", " ".join(content.split()))
+    return mark_safe(text)  # nosec B308 B703 - rendered, so escaped already where it has to be
 
 
 @register.filter
@@ -77,6 +85,23 @@ def money(value: Any, currency: str) -> str:
     sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency, f"{currency} ")
     amount = formats.number_format(value, decimal_pos=0 if value == int(value) else 2)
     return f"{sign}{amount}"
+
+
+@register.filter
+def knot(outcome: str) -> str:
+    """The word by which the style sheet knows an outcome."""
+    return {Outcome.OTHER_THERAPIST: "other", Outcome.NOT_POSSIBLE: "lost"}.get(Outcome(outcome), outcome)
+
+
+@register.simple_tag
+def thread(outcome: str, first: bool, last: bool) -> SafeString:
+    """The piece of the thread beside one date of a plan: straight, or bent aside where the date was moved."""
+    if outcome == Outcome.MOVED:
+        path = "M34.8 27.6" if first else "M19.6 0C19.6 16 34.8 10 34.8 27.6"
+        path += "" if last else "C34.8 45 19.6 40 19.6 56"
+    else:
+        path = f"M19.6 {27.6 if first else 0}V{27.6 if last else 56}"
+    return format_html('<svg class="thread" viewBox="0 0 48 56" aria-hidden="true"><path d="{}"/></svg>', path)
 
 
 @register.simple_tag

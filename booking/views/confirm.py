@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from booking.access import client_of, holder, may_see_request, may_use_hold
+from booking.engine import planner
 from booking.engine.planner import PlanKind
 from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState, Outcome
@@ -132,7 +133,7 @@ def _plan_context(request: HttpRequest, hold: Hold, now: datetime, problem: str)
                 "chosen": same,
                 "lead": names[each.lead],
                 "outcomes": [planned.outcome.value for planned in each.dates],
-                "tally": {outcome.value: count for outcome, count in each.tally.items()},
+                "tally": {outcome: each.tally[outcome] for outcome in planner.Outcome if each.tally[outcome]},
             }
             for kind, each, same in plans
         ],
