@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from urllib.error import HTTPError, URLError
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(running: ExitStack, *, demo: bool) -> int:
     port = _port()
+    _require_postgres()
     VAR.mkdir(exist_ok=True)
     lock = running.enter_context(_only_one(port))
     _require_free(port)
@@ -113,6 +115,12 @@ def _port() -> int:
     if not said.isdecimal() or not 0 < int(said) < 65536:
         raise CannotStart(f"PORT is {said!r}; it must be a number from 1 to 65535.")
     return int(said)
+
+
+def _require_postgres() -> None:
+    named = os.environ.get("DATABASE_URL", "postgres:")
+    if not named.startswith(("postgres:", "postgresql:")):
+        raise CannotStart("DATABASE_URL must begin with postgres:// and name a PostgreSQL database.")
 
 
 @contextmanager
@@ -202,7 +210,7 @@ def _prepare(*, demo: bool) -> None:
 
     if demo and not Location.objects.exists():
         say("Loading the demonstration practice …")
-        call_command("demo")
+        call_command("demo", stdout=StringIO())  # its sign-ins are told last, beside the address
     connections.close_all()
 
 

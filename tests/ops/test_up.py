@@ -57,6 +57,15 @@ def test_a_database_that_cannot_be_reached_is_one_line_without_its_password(tmp_
     assert "geheim" not in answer.stdout + answer.stderr
 
 
+@pytest.mark.parametrize("named", ["mysql://unknot:geheim@127.0.0.1/unknot", "geheim", ""])
+def test_a_database_that_is_no_postgresql_is_one_line_without_its_password(tmp_path, named):
+    answer = up(tmp_path, PORT="18999", DATABASE_URL=named)
+
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines() == ["DATABASE_URL must begin with postgres:// and name a PostgreSQL database."]
+    assert answer.stderr == ""
+
+
 def test_an_old_python_is_told_so(tmp_path):
     script = "import sys; sys.version_info = (3, 10, 9); sys.argv = ['manage.py', 'up']; exec(open('manage.py').read())"
 
