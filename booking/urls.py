@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import choose, confirm, links, sessions
+from booking.views import choose, confirm, held, links, plan, sessions
 
 app_name = "booking"
 
@@ -8,9 +8,9 @@ urlpatterns = [
     path("", choose.landing, name="landing"),
     path("book/", choose.what, name="what"),
     path("book/times/", choose.when, name="when"),
-    path("book/plan/<uuid:pk>/", confirm.plan, name="plan"),
+    path("book/plan/<uuid:pk>/", plan.plan, name="plan"),
     path("book/you/<uuid:pk>/", confirm.you, name="you"),
-    path("book/again/<uuid:pk>/", confirm.hold_again, name="hold_again"),
+    path("book/again/<uuid:pk>/", held.hold_again, name="hold_again"),
     path("sessions/", sessions.sessions, name="sessions"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.urls import reverse
 
+from booking.engine.recurrence import Course, Once, Phase
 from booking.enums import AppointmentStatus
 from booking.models import Appointment, BookingRequest, Hold, Notification, Series
 from booking.services.appointments import book_appointment
@@ -261,6 +262,19 @@ def test_when_the_ten_minutes_are_over_one_press_holds_again(client, practice, c
     answer = client.post(re.search(r'action="(/book/again/[^"]+)"', page.content.decode())[1])
 
     assert Hold.objects.get(pk=answer["Location"].split("/")[3]).is_live(NOW + timedelta(minutes=11))
+
+
+def test_a_wish_that_the_clocks_never_show_is_not_held_again(client, practice, clock):
+    you = hold_nine(client, practice)
+    in_the_gap = Course(date(2027, 3, 28), (Phase(Once()),), (90,), (practice.tess.pk,))
+    Hold.objects.update(course=in_the_gap.as_json())
+    clock.shift(timedelta(minutes=11))
+
+    page = client.post(you.replace("/you/", "/again/"))
+
+    assert page.status_code == 409
+    assert "This time is not offered" in page.content.decode()
+    assert Hold.objects.count() == 1
 
 
 def test_a_fourth_hold_is_refused_in_words(client, practice):
