@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import Calendar, monthrange
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ from therapists.models import Therapist, Treatment
 AREAS_KEY = "areas"
 SOONEST_DAYS = 14
 NEXT_FREE_TIMES = 5
-NOON, EVENING = 12 * 60, 17 * 60
+NOON, EVENING, MIDNIGHT = 12 * 60, 17 * 60, 24 * 60
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -144,29 +144,27 @@ def _when_context(wanted: Wanted, offers: Offers, shown: date, form: WhenForm, n
     today = timezone.localdate(now)
     free = {each: starts.bit_count() for each in offers.axis.days if (starts := offers.by_anyone(each))}
     week = days_of_week(shown)
-    base = f"{reverse('booking:when')}?{wanted.query}"
-    parts = [
-        (_("Morning"), [o for o in form.offers.items() if o[1].minute < NOON]),
-        (_("Afternoon"), [o for o in form.offers.items() if NOON <= o[1].minute < EVENING]),
-        (_("Evening"), [o for o in form.offers.items() if o[1].minute >= EVENING]),
-    ]
+    parts = (
+        (_("Morning"), range(NOON)),
+        (_("Afternoon"), range(NOON, EVENING)),
+        (_("Evening"), range(EVENING, MIDNIGHT)),
+    )
+    times = [(name, [item for item in form.offers.items() if item[1].minute in minutes]) for name, minutes in parts]
+    month = Calendar().monthdatescalendar(shown.year, shown.month)
     return {
         "step": "when",
         "wanted": wanted,
-        "base": base,
+        "base": f"{reverse('booking:when')}?{wanted.query}",
         "what_url": reverse("booking:what"),
         "shown": shown,
         "week": [(each, free.get(each, 0), each < today) for each in week],
         "week_before": week[0] - timedelta(days=1) if week[0] > today else None,
         "week_after": week[6] + timedelta(days=1) if week[6] < today + wanted.treatment.horizon else None,
-        "month": [[(each if each.month == shown.month else None, free.get(each, 0)) for each in row]
-                  for row in Calendar().monthdatescalendar(shown.year, shown.month)],
-        "parts": [part for part in parts if part[1]],
+        "month": [[(each if each.month == shown.month else None, free.get(each, 0)) for each in row] for row in month],
+        "parts": [(name, offers) for name, offers in times if offers],
         "form": form,
-        "names": {therapist.pk: therapist for therapist in _therapists()},
-        "ends": wanted.treatment.minutes,
         "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
-    }  # fmt: skip
+    }
 
 
 def _offers_around(request: HttpRequest, wanted: Wanted, now: datetime) -> tuple[Offers, date]:
@@ -195,7 +193,7 @@ def _availability(wanted: Wanted, first: date, last: date, now: datetime) -> Off
     return availability(wanted.treatment.pk, first=first, last=last, now=now, therapists=wanted.therapists)
 
 
-def _one_a_time(offers: Any) -> list[Offer]:
+def _one_a_time(offers: Iterable[Offer]) -> list[Offer]:
     """Of several therapists who are free at the same time the first; the list is by time already."""
     times: dict[int, Offer] = {}
     for offer in offers:
@@ -237,34 +235,38 @@ def _therapists() -> Any:
     return Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct()
 
 
+def _soon(treatments: Sequence[Treatment], now: datetime) -> Iterator[Offer]:
+    """What is free in the next two weeks for the first treatment on the list, soonest first."""
+    today = timezone.localdate(now)
+    for treatment in treatments[:1]:
+        yield from availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now)
+
+
 def _next_free(therapists: Sequence[Therapist], now: datetime) -> list[dict[str, Any]]:
-    """The soonest start of each therapist for the first treatment on the list, soonest first."""
+    """The soonest start of each therapist, soonest first."""
+    treatments = _treatments()
     names = {therapist.pk: therapist for therapist in therapists}
-    for treatment in _treatments()[:1]:
-        today = timezone.localdate(now)
-        seen: dict[Any, Offer] = {}
-        for offer in availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now):
+    seen: dict[UUID, Offer] = {}
+    for offer in _soon(treatments, now):
+        if offer.therapist in names:
             seen.setdefault(offer.therapist, offer)
-        return [
-            {"offer": offer, "therapist": names[offer.therapist], "treatment": treatment}
-            for offer in list(seen.values())[:NEXT_FREE_TIMES]
-            if offer.therapist in names
-        ]
-    return []
+    return [
+        {"offer": offer, "therapist": names[offer.therapist], "treatment": treatments[0]}
+        for offer in list(seen.values())[:NEXT_FREE_TIMES]
+    ]
 
 
 def _soonest(treatments: Sequence[Treatment], therapists: Sequence[Therapist], now: datetime) -> dict[str, str]:
-    """For each therapist, and for anyone, the soonest free start of the first treatment on the list, in words."""
+    """For each therapist, and for anyone, the soonest start in words."""
     today = timezone.localdate(now)
     found: dict[str, str] = {}
-    for treatment in treatments[:1]:
-        for offer in availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now):
-            words = _("soonest %(day)s, %(time)s") % {
-                "day": _("today") if offer.day == today else day(offer.day),
-                "time": clock(offer.minute),
-            }
-            found.setdefault(ANYONE, words)
-            found.setdefault(str(offer.therapist), words)
-            if len(found) > len(therapists):
-                break
+    for offer in _soon(treatments, now):
+        words = _("soonest %(day)s, %(time)s") % {
+            "day": _("today") if offer.day == today else day(offer.day),
+            "time": clock(offer.minute),
+        }
+        found.setdefault(ANYONE, words)
+        found.setdefault(str(offer.therapist), words)
+        if len(found) > len(therapists):
+            break
     return found
