@@ -1,4 +1,4 @@
-"""Two small things every request needs: the practice's clock, and redirects that htmx follows."""
+"""What every request needs: the practice's clock, redirects that htmx follows, and its one line in the log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
+from django_structlog.middlewares import RequestMiddleware
 
 from booking.queries import practice_zone
 
@@ -40,3 +41,11 @@ class HtmxRedirectMiddleware:
             redirect.cookies = response.cookies
             return redirect
         return response
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """One line a request, with its path and without its query string: what was wished for is nobody else's business."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return f"{request.method} {request.path}"

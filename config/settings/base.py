@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import environ
@@ -57,7 +58,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HtmxRedirectMiddleware",
     "config.middleware.PracticeZoneMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestLogMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -180,7 +181,8 @@ EMAIL_TIMEOUT = 15
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
-# One line of JSON an event, with the request's id; no bodies, no query strings, no names.
+# One line of JSON an event or request, with the request's id; no bodies, no query strings, no names.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
@@ -201,5 +203,7 @@ LOGGING = {
         "json": {"()": structlog.stdlib.ProcessorFormatter, "processor": structlog.processors.JSONRenderer()},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="WARNING")},
+    # config.middleware logs every request and every exception, so Django need not do it once more
+    "loggers": {"django.request": {"level": "CRITICAL"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

@@ -1,0 +1,49 @@
+"""What stands in the log of the web process: one line a request, and nothing that was asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import structlog
+from django.test import Client as Browser
+from django.urls import reverse
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+@pytest.fixture
+def lines(caplog):
+    """The lines so far, read as the JSON they are written as."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    [json_lines] = [each for each in formatters if isinstance(each, structlog.stdlib.ProcessorFormatter)]
+    return lambda: [json.loads(json_lines.format(record)) for record in caplog.records]
+
+
+def test_a_request_is_one_line_with_its_path_and_without_its_query(client, practice, lines):
+    client.get(reverse("booking:when"), {"treatment": practice.treatment.pk, "therapist": practice.tess.pk})
+
+    [line] = lines()
+    assert (line["event"], line["code"], line["request"]) == ("request_finished", 200, "GET /book/times/")
+    assert str(practice.treatment.pk) not in json.dumps(line)
+
+
+@pytest.mark.parametrize(("path", "code"), [("/nowhere/?email=ada@example.org", 404), ("/readyz?token=geheim", 503)])
+def test_a_refusal_is_one_line_too(client, lines, path, code):
+    client.get(path)
+
+    [line] = lines()
+    assert (line["code"], line["request"]) == (code, f"GET {path.partition('?')[0]}")
+
+
+def test_an_exception_is_one_line_with_its_traceback(monkeypatch, lines, practice):
+    monkeypatch.setattr("booking.views.choose.availability", None)
+
+    answer = Browser(raise_request_exception=False).get("/?email=ada@example.org")
+
+    [line] = lines()
+    assert answer.status_code == 500
+    assert (line["event"], line["request"]) == ("request_failed", "GET /")
+    assert "TypeError" in line["exception"]
+    assert "ada@example.org" not in json.dumps(line)
