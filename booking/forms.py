@@ -72,9 +72,29 @@ class AreasForm(forms.Form):
 class WhatForm(AreasForm):
     """What, with whom and how often."""
 
-    treatment = forms.ChoiceField(label=_("Treatment"), widget=forms.RadioSelect)
-    therapist = forms.ChoiceField(label=_("With whom"), widget=forms.RadioSelect, initial=ANYONE)
-    rhythm = forms.ChoiceField(label=_("How often"), widget=forms.RadioSelect, initial=Rhythm.ONCE)
+    treatment = forms.ChoiceField(
+        label=_("Treatment"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Please choose a treatment."),
+            "invalid_choice": _("This treatment is not offered any more. Please choose another."),
+        },
+    )
+    therapist = forms.ChoiceField(
+        label=_("With whom"),
+        widget=forms.RadioSelect,
+        initial=ANYONE,
+        error_messages={
+            "required": _("Please choose a therapist, or anyone suitable."),
+            "invalid_choice": _("This therapist takes no bookings any more. Please choose another, or anyone suitable."),
+        },
+    )
+    rhythm = forms.ChoiceField(
+        label=_("How often"),
+        widget=forms.RadioSelect,
+        initial=Rhythm.ONCE,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Please choose how often you want to come.")),
+    )
     count = forms.TypedChoiceField(
         label=_("How many sessions"),
         coerce=int,
@@ -82,6 +102,7 @@ class WhatForm(AreasForm):
         required=False,
         empty_value="8",
         help_text=_("For weekly and daily. With “both” it counts the weekly ones. Most people start with four."),
+        error_messages={"invalid_choice": _("Please choose a number from the list.")},
     )
 
     def __init__(
@@ -166,6 +187,13 @@ def course_of(rhythm: str, count: int, offer: Offer, *, wished: UUID | None) -> 
     return Course(starts_on=offer.day, phases=phases, minutes=(offer.minute,), therapists=therapists)
 
 
+class ConsentField(forms.BooleanField):
+    """Agreement to a text, which is the label of the tick; where errors are listed it goes by ``short_label``."""
+
+    short_label = _("Your agreement")
+    default_error_messages = {"required": _("Please agree first. Your times are still held.")}
+
+
 class KnownForm(forms.Form):
     """Somebody who was here before: the address is enough."""
 
@@ -173,8 +201,12 @@ class KnownForm(forms.Form):
         label=_("E-mail"),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         help_text=_("We send a six-digit code there. There is no password."),
+        error_messages={
+            "required": _("Please tell us your e-mail address. Your times are still held."),
+            "invalid": _("This does not look like an e-mail address. Your times are still held; please check it."),
+        },
     )
-    agree = forms.BooleanField(error_messages={"required": _("Please agree first. Your times are still held.")})
+    agree = ConsentField()
 
     def __init__(self, *args: Any, consent: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -185,7 +217,15 @@ class KnownForm(forms.Form):
 class DetailsForm(KnownForm):
     """A new client: three things to type, then the code."""
 
-    name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={
+            "required": _("Please tell us your name. Your times are still held."),
+            "max_length": _("Please keep your name to %(limit_value)d letters. Your times are still held."),
+        },
+    )
     phone = PhoneNumberField(
         label=format_html('{} <span class="optional">({})</span>', _("Phone"), _("optional")),
         required=False,
@@ -199,16 +239,17 @@ class DetailsForm(KnownForm):
 class ConfirmForm(forms.Form):
     """The last press. ``key`` makes a repeated press the same booking."""
 
-    key = forms.UUIDField(widget=forms.HiddenInput)
+    key = forms.UUIDField(
+        widget=forms.HiddenInput,
+        error_messages=dict.fromkeys(("required", "invalid"), _("Something went missing on the way. Please press once more.")),
+    )
 
     def __init__(self, *args: Any, consent: str = "", **kwargs: Any) -> None:
         kwargs.setdefault("initial", {})
         kwargs["initial"] = {"key": uuid4()} | kwargs["initial"]
         super().__init__(*args, **kwargs)
         if consent:
-            self.fields["agree"] = forms.BooleanField(
-                label=consent, error_messages={"required": _("Please agree first. Your times are still held.")}
-            )
+            self.fields["agree"] = ConsentField(label=consent)
         self.helper = helper(*(Field(name) for name in self.fields))
 
 
@@ -217,6 +258,7 @@ class CodeForm(ConfirmForm):
         label=_("Code from the e-mail"),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "maxlength": "9"}),
         help_text=_("This is how we know the address is yours."),
+        error_messages={"required": _("Please type the six digits from the e-mail. Your times are still held.")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -122,6 +122,45 @@ def test_a_new_client_books_one_session_with_three_fields_and_a_code(client, pra
     assert client.get(answer["Location"] + "sessions.ics")["Content-Type"].startswith("text/calendar")
 
 
+def test_what_is_missing_is_said_in_plain_words_beside_the_field_and_on_top(client, practice):
+    you = hold_nine(client, practice)
+
+    page = client.post(you, {"name": "", "email": "ada at example", "phone": "12"})
+
+    text = page.content.decode()
+    assert page.status_code == 422
+    assert "This field is required" not in text
+    for words in (
+        "Please tell us your name. Your times are still held.",
+        "This does not look like an e-mail address. Your times are still held; please check it.",
+        "This does not look like a phone number. Nothing was lost; please check it.",
+        "Please agree first. Your times are still held.",
+    ):
+        assert text.count(words) == 2
+    assert ">Your agreement</a>: Please agree first." in text
+
+
+def test_an_empty_code_is_asked_for_in_plain_words(client, practice):
+    you = hold_nine(client, practice)
+    client.post(you, NEW)
+
+    page = client.post(you, {"code": "", "key": key_in(client.get(you))})
+
+    assert "Please type the six digits from the e-mail. Your times are still held." in page.content.decode()
+
+
+@pytest.mark.parametrize("left_out", ["treatment", "therapist", "rhythm"])
+def test_nothing_chosen_on_screen_one_is_said_in_plain_words(client, practice, left_out):
+    choice = {"treatment": practice.treatment.pk, "therapist": "anyone", "rhythm": "once"}
+    del choice[left_out]
+
+    page = client.post("/book/", choice)
+
+    assert page.status_code == 422
+    assert "Please choose" in page.content.decode()
+    assert "This field is required" not in page.content.decode()
+
+
 def test_no_row_is_made_of_an_address_that_is_not_proved(client, practice, mailoutbox):
     you = hold_nine(client, practice)
     users = User.objects.count()
