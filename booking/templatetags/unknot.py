@@ -40,8 +40,8 @@ def icon(name: str) -> SafeString:
 
 @register.simple_block_tag
 def one_line(content: str) -> SafeString:
-    """The text inside as one line, so that a long choice of words may be written over many. No space before "," and "."."""
-    text = re.sub(r"\s+(?=[,.])", "", " ".join(content.split()))
+    """The text inside as one line, so that a long choice of words may be written over many. No space before "," "." ":"."""
+    text = re.sub(r"\s+(?=[,.:])", "", " ".join(content.split()))
     return mark_safe(text)  # nosec B308 B703 - rendered, so escaped already where it has to be
 
 

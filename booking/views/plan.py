@@ -9,9 +9,12 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import replace_url
+from django_htmx.middleware import HtmxDetails
 
 from booking.access import client_of
 from booking.engine.planner import Outcome, Plan, PlanDate, PlanKind
@@ -26,9 +29,13 @@ from therapists.models import Therapist
 DAYS_FOR_ADDITIONS = 28
 
 
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
+def plan(request: HtmxRequest, pk: UUID) -> HttpResponse:
     """What is held and what else there is. Every change holds the changed plan anew, under an address of its own."""
     hold = own_hold(request, pk)
     if not hold.plan:
@@ -41,11 +48,15 @@ def plan(request: HttpRequest, pk: UUID) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            return redirect("booking:plan", _changed(request, hold, now).pk)
+            hold = _changed(request, hold, now)
         except BookingError as refusal:
             problem = str(refusal)
+        else:
+            if not request.htmx:
+                return redirect("booking:plan", hold.pk)
     context = _plan_context(request, hold, now) | {"problem": problem}
-    return render(request, "booking/plan.html", context, status=409 if problem else 200)
+    page = render(request, "booking/plan.html", context, status=409 if problem else 200)
+    return replace_url(page, reverse("booking:plan", args=[hold.pk]))
 
 
 def _changed(request: HttpRequest, hold: Hold, now: datetime) -> Hold:

@@ -1,7 +1,7 @@
 // Makes the pages smoother; everything works without it.
 
 // pointing at the body chart ticks the chip of that area
-for (const pick of document.querySelectorAll(".body-pick")) {
+function point(pick) {
   pick.addEventListener("click", (event) => {
     const area = event.target.closest("[data-area]")?.dataset.area;
     const chip = area && pick.querySelector(`input[value="${area}"]`);
@@ -13,10 +13,11 @@ for (const pick of document.querySelectorAll(".body-pick")) {
 }
 
 // the minutes left on a hold; said once a minute, never ticking
-for (const hold of document.querySelectorAll("[data-hold-until]")) {
+function tellMinutesLeft(hold) {
   const left = hold.querySelector(".left");
   const { one, many } = left.dataset;
   const tell = () => {
+    if (!hold.isConnected) return;
     const minutes = Math.ceil((Number(hold.dataset.holdUntil) * 1000 - Date.now()) / 60000);
     if (minutes <= 0) {
       left.textContent = hold.dataset.holdOver;
@@ -30,5 +31,17 @@ for (const hold of document.querySelectorAll("[data-hold-until]")) {
   tell();
 }
 
-// the error summary gets the focus, so that it is read first
-document.querySelector("[data-error-summary]")?.focus();
+// a page, or the part of one that htmx has just put in
+function liven(part) {
+  part.querySelectorAll(".body-pick:not(.can-point)").forEach(point);
+  part.querySelectorAll("[data-hold-until]").forEach(tellMinutesLeft);
+  // the error summary gets the focus, so that it is read first
+  part.querySelector("[data-error-summary]")?.focus();
+}
+
+liven(document);
+document.addEventListener("htmx:after:settle", ({ target }) => {
+  liven(target);
+  // htmx gives the focus back to what had it; where that is gone, to where the new part begins
+  if (document.activeElement === document.body) target.querySelector("[data-focus]")?.focus();
+});

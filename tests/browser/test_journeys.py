@@ -6,6 +6,7 @@ import re
 from datetime import datetime, time, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -123,6 +124,78 @@ def test_a_daily_series_of_five_with_a_conflict_and_a_swap(visit, practice, tues
 
     ada.look("Booked")
     assert Series.objects.get().appointments.count() == 5
+
+
+def test_another_day_is_shown_in_place_and_said_aloud(visit, practice, tuesday):
+    ada = visit()
+    ada.open(address(practice, tuesday))
+    ada.page.evaluate("window.sameDocument = true")
+    shown = ada.page.locator("#day")
+
+    ada.page.get_by_role("list", name="Days with free times").get_by_role("link", name="Wed").click()
+
+    expect(shown).to_have_text("Wednesday 24 February")
+    expect(ada.page.locator("#said")).to_contain_text("Wednesday 24 February: 31 free times")
+    expect(ada.page).to_have_url(re.compile("day=2027-02-24"))
+    expect(ada.page.locator("#day-2027-02-24")).to_be_focused()
+    ada.look("When suits you")
+
+    ada.page.get_by_text("Show the whole month").click()
+    ada.page.get_by_role("link", name="Friday 26 February, free times").click()
+
+    expect(shown).to_have_text("Friday 26 February")
+    expect(shown).to_be_focused()
+    assert ada.page.evaluate("window.sameDocument")
+
+    ada.page.go_back()
+
+    expect(shown).to_have_text("Wednesday 24 February")
+    ada.page.get_by_role("radio", name="9:00", exact=True).check()
+    ada.press("Hold this time")
+    ada.look("Who is coming")
+    assert Appointment.objects.get().local_date == tuesday + timedelta(days=1)
+
+
+def test_a_plan_is_shown_and_held_as_soon_as_it_is_chosen(visit, practice, tuesday):
+    away = tuesday + timedelta(weeks=2)
+    TimeOff.objects.create(therapist=practice.tess, starts_at=at(practice, away, 0), ends_at=at(practice, away, 23))
+    ada = visit(width=360)
+    ada.open(address(practice, tuesday, rhythm="weekly", count=8))
+    ada.page.get_by_role("radio", name="9:00", exact=True).check()
+    ada.press("Plan all dates")
+    third = ada.page.locator(".plan > li").nth(2)
+    expect(third).to_contain_text("Moved")
+    expect(ada.page.get_by_role("button", name="Show this plan")).to_have_count(0)
+    before = ada.page.url
+    ada.page.evaluate("window.sameDocument = true")
+
+    other = ada.page.get_by_role("radio", name=re.compile("Always 9:00"))
+    other.check()
+
+    expect(third).to_contain_text("Other therapist")
+    expect(ada.page.locator("#said")).to_contain_text("Always 9:00: 7 kept, 1 other therapist")
+    expect(other).to_be_checked()
+    expect(other).to_be_focused()
+    expect(ada.page.locator(".hold .left")).to_have_text("10 minutes left")
+    assert ada.page.evaluate("window.sameDocument")
+    assert ada.page.url != before
+    ada.look("8 dates at 9:00")
+    assert set(Appointment.objects.filter(status="held").values_list("local_time", flat=True)) == {time(9)}
+    ada.page.get_by_role("link", name="Take these 8 dates").click()
+    ada.look("Who is coming")
+
+
+def test_a_plan_chosen_after_the_ten_minutes_says_so(visit, practice, tuesday):
+    away = tuesday + timedelta(weeks=2)
+    TimeOff.objects.create(therapist=practice.tess, starts_at=at(practice, away, 0), ends_at=at(practice, away, 23))
+    ada = visit()
+    ada.open(address(practice, tuesday, rhythm="weekly", count=8))
+    ada.page.get_by_role("radio", name="9:00", exact=True).check()
+    ada.press("Plan all dates")
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        ada.page.get_by_role("radio", name=re.compile("Always 9:00")).check()
+        ada.look("The times are free again")
 
 
 def test_a_known_client_needs_the_address_and_the_code(visit, practice, tuesday, mailoutbox):
