@@ -308,6 +308,7 @@ def test_pointing_at_the_body_ticks_the_list_and_narrows_the_treatments(visit, p
 
     expect(ada.page.get_by_role("checkbox", name="Neck")).to_be_checked()
     expect(ada.page.get_by_role("radio", name=re.compile("Foot and calf"))).to_have_count(0)
+    expect(ada.page.locator("#said")).to_have_text("1 treatment suits what you marked.")
     ada.look("What would help")
 
 
