@@ -63,6 +63,8 @@ def _run(running: ExitStack, *, demo: bool) -> int:
     VAR.mkdir(exist_ok=True)
     lock = running.enter_context(_only_one(port))
     _require_free(port)
+    if "REDIS_URL" in os.environ:
+        _require_broker(os.environ["REDIS_URL"])
     left_behind = running.enter_context(_reaper(lock))
 
     if "DATABASE_URL" not in os.environ:
@@ -156,6 +158,18 @@ def _require_free(port: int) -> None:
             probe.bind((os.environ.get("HOST", "127.0.0.1"), port))
         except OSError:
             raise CannotStart(f"Port {port} is taken. Choose another: PORT={port + 1} python3 manage.py up") from None
+
+
+def _require_broker(address: str) -> None:
+    from redis import Redis, RedisError
+
+    try:
+        Redis.from_url(address, socket_connect_timeout=5, socket_timeout=5).ping()
+    except ValueError:
+        raise CannotStart("REDIS_URL must begin with redis://, rediss:// or unix:// and name a Redis or Valkey.") from None
+    except RedisError:
+        where = urlsplit(address).hostname or "the local socket"
+        raise CannotStart(f"The broker at {where} (REDIS_URL) cannot be reached.") from None
 
 
 @contextmanager

@@ -66,6 +66,23 @@ def test_a_database_that_is_no_postgresql_is_one_line_without_its_password(tmp_p
     assert answer.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        pytest.param("redis://:geheim@127.0.0.1:9/0", "The broker at 127.0.0.1 (REDIS_URL) cannot be reached.", id="nobody"),
+        pytest.param("amqp://geheim", "REDIS_URL must begin with redis://, rediss:// or unix://", id="something else"),
+    ],
+)
+def test_a_broker_that_cannot_be_used_is_one_line_and_nothing_is_started(tmp_path, named, says):
+    answer = up(tmp_path, PORT="18998", REDIS_URL=named)
+
+    assert answer.returncode == 1
+    [line] = answer.stdout.splitlines()
+    assert line.startswith(says)
+    assert "geheim" not in answer.stdout + answer.stderr
+    assert not (tmp_path / "postgres").exists()
+
+
 def test_an_old_python_is_told_so(tmp_path):
     script = "import sys; sys.version_info = (3, 10, 9); sys.argv = ['manage.py', 'up']; exec(open('manage.py').read())"
 
