@@ -7,18 +7,28 @@ its one notice, or none of it. While it can be undone its notice waits and the o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from booking.engine.zones import instant_of
-from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, ChangeKind, NotificationKind, Scope
+from booking.enums import (
+    CHANGEABLE,
+    AppointmentStatus,
+    AuditAction,
+    ChangeKind,
+    NotificationKind,
+    NotificationState,
+    Scope,
+)
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
-from booking.models import Appointment, AuditEntry, Change, FreedTime, Hold
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, FreedTime, Hold, Notification
 from booking.notifications.outbox import enqueue
 from booking.queries import moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
@@ -41,11 +51,18 @@ class Move:
     starts_at: datetime
 
 
-def sessions_in(appointment: Appointment, scope: Scope, *, now: datetime) -> list[Appointment]:
-    """The sessions that a change of this scope is about, in order: those that are still ahead and can be changed."""
+def sessions_in(
+    appointment: Appointment, scope: Scope, *, now: datetime, of: QuerySet[Appointment] | None = None
+) -> list[Appointment]:
+    """The sessions that a change of this scope is about, in order: those that are still ahead and can be changed.
+
+    ``of`` are those that whoever asks may change; without it, all.
+    """
     if scope == Scope.ONE or appointment.series_id is None:
         return [appointment]
     ahead = Appointment.objects.upcoming(now).filter(series=appointment.series_id)
+    if of is not None:
+        ahead = ahead.filter(pk__in=of.values("pk"))
     if scope == Scope.FOLLOWING:
         ahead = ahead.filter(starts_at__gte=appointment.starts_at)
     return list(ahead.select_related("client", "therapist", "room", "treatment__location"))
@@ -148,13 +165,15 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     Raises UndoOver when the time for it is over or a session was changed again, and SlotTaken when an old time that could not
     be kept is taken; nothing is written then.
     """
-    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=change.client_id).values_list("pk"))
+    _queue_behind(change.client_id)
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
     if change.undone_at is not None:
         return change
-    entries = {entry.appointment_id: entry for entry in change.audit_entries.select_related("appointment__treatment")}
+    history = list(change.audit_entries.select_related("appointment__treatment").order_by("sequence"))
     if not change.can_be_undone(now):
         raise UndoOver
+    entries = {entry.appointment_id: entry for entry in reversed(history)}
+    version = {entry.appointment_id: entry.sequence for entry in history}
     now_with = {entry.appointment.therapist_id for entry in entries.values()}
     then_with = {UUID(entry.before["therapist"]) for entry in entries.values()}
     treatments = {entry.appointment.treatment for entry in entries.values()}
@@ -164,18 +183,49 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     rows = _locked([entry.appointment for entry in entries.values()])
     before = {pk: facts(current) for pk, current in rows.items()}
     for pk, current in rows.items():
-        if current.sequence != entries[pk].sequence:
+        if current.sequence != version[pk]:
             raise UndoOver
         _restore(current, entries[pk])
         if change.kind == ChangeKind.MOVED:
             current.moves = max(0, current.moves - 1)
     with places_change():
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
-    _audit(change, AuditAction.UNDONE, rows.values(), before, "", by=by, now=now)
+    true_again = _true_before(entries.values())
+    AuditEntry.objects.bulk_create(
+        _entry(current, AuditAction.UNDONE, before[pk], change_id=true_again.get(pk), by=by, at=now)
+        for pk, current in rows.items()
+    )
+    _speak_of_the_restored({pk: (entries[pk].sequence - 1, current.sequence) for pk, current in rows.items()})
     change.freed.all().delete()
     change.undone_at = now
     change.save(update_fields=["undone_at"])
     return change
+
+
+@transaction.atomic
+def undo_booking(request: BookingRequest, *, by: User | None, now: datetime) -> BookingRequest:
+    """Take back what was just booked; its client is told of neither. Twice is the same as once.
+
+    Raises UndoOver when the time for it is over or one of its sessions was changed since; nothing is written then.
+    """
+    _queue_behind(request.client_id)
+    request = BookingRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    if request.undone_at is not None:
+        return request
+    rows = _locked(request.appointments.all())
+    as_booked = all(each.status == AppointmentStatus.BOOKED and each.sequence == 0 for each in rows.values())
+    if not request.can_be_undone(now) or not as_booked:
+        raise UndoOver
+    before = {pk: facts(current) for pk, current in rows.items()}
+    for current in rows.values():
+        current.status = AppointmentStatus.CANCELLED
+        current.sequence += 1
+    Appointment.objects.bulk_update(rows.values(), ["status", "sequence"])
+    AuditEntry.objects.bulk_create(_entry(current, AuditAction.UNDONE, before[pk], by=by, at=now) for pk, current in rows.items())
+    _note_free(rows.values(), offer_from=now)
+    request.undone_at = now
+    request.save(update_fields=["undone_at"])
+    return request
 
 
 def _one_client(appointments: Iterable[Appointment]) -> Client:
@@ -183,6 +233,11 @@ def _one_client(appointments: Iterable[Appointment]) -> Client:
     [client] = clients
     assert client is not None
     return client
+
+
+def _queue_behind(client: UUID) -> None:
+    """Wait for whoever changes something of this client, until the end of the transaction."""
+    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=client).values_list("pk"))
 
 
 def _hash(*content: str) -> str:
@@ -193,7 +248,7 @@ def _pressed_before(client: Client, key: UUID | None, content: str) -> Change | 
     """The change that a press with this key already made. Raises KeyReused for the same key with another content."""
     if key is None:
         return None
-    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=client.pk).values_list("pk"))
+    _queue_behind(client.pk)
     made = Change.objects.filter(client=client, key=key).first()
     if made is not None and made.content != content:
         raise KeyReused
@@ -274,46 +329,60 @@ def _recorded(
     )
 
 
+def _entry(current: Appointment, action: AuditAction, before: dict[str, str | None], **more: Any) -> AuditEntry:
+    return AuditEntry(appointment=current, action=action, sequence=current.sequence, before=before, after=facts(current), **more)
+
+
 def _audit(
     change: Change,
     action: AuditAction,
     rows: Iterable[Appointment],
     before: dict[UUID, dict[str, str | None]],
     reason: str,
-    *,
-    by: User | None = None,
-    now: datetime | None = None,
 ) -> None:
     AuditEntry.objects.bulk_create(
-        AuditEntry(
-            appointment=current,
-            action=action,
-            # an undone change is true of no session any more
-            change=None if action == AuditAction.UNDONE else change,
-            sequence=current.sequence,
-            by=by or change.by,
-            at=now or change.at,
-            reason=reason,
-            before=before[current.pk],
-            after=facts(current),
-        )
-        for current in rows
+        _entry(current, action, before[current.pk], change=change, by=change.by, at=change.at, reason=reason) for current in rows
     )
 
 
-def _free(change: Change, places: Sequence[Appointment]) -> None:
-    """Note what became free, and keep it while the change can be undone."""
-    ahead = [place for place in places if place.starts_at > change.at]
+def _true_before(undone: Iterable[AuditEntry]) -> dict[UUID, UUID]:
+    """By session, the change that an undone one had taken the place of. Its notice holds again, so it must not be lost."""
+    wanted = {(entry.appointment_id, entry.sequence - 1) for entry in undone}
+    earlier = AuditEntry.objects.filter(appointment__in=[pk for pk, _sequence in wanted], change__undone_at=None)
+    return {
+        pk: change
+        for pk, sequence, change in earlier.exclude(change=None).values_list("appointment", "sequence", "change")
+        if (pk, sequence) in wanted
+    }
+
+
+def _speak_of_the_restored(versions: Mapping[UUID, tuple[int, int]]) -> None:
+    """Let notices that wait and spoke of a session as it was, and is again, speak of its version now; or they were dropped."""
+    waiting = Notification.objects.filter(appointment__in=versions, state=NotificationState.QUEUED)
+    holding = [notice for notice in waiting if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
+    for notice in holding:
+        assert notice.appointment_id is not None
+        notice.sequence = versions[notice.appointment_id][1]
+    Notification.objects.bulk_update(holding, ["sequence"])
+
+
+def _note_free(places: Iterable[Appointment], *, offer_from: datetime, change: Change | None = None) -> None:
     FreedTime.objects.bulk_create(
         FreedTime(
             therapist_id=place.therapist_id,
             starts_at=place.blocked_from,
             ends_at=place.blocked_until,
             change=change,
-            offer_from=change.undo_until,
+            offer_from=offer_from,
         )
-        for place in ahead
+        for place in places
     )
+
+
+def _free(change: Change, places: Sequence[Appointment]) -> None:
+    """Note what became free, and keep it while the change can be undone."""
+    ahead = [place for place in places if place.starts_at > change.at]
+    _note_free(ahead, offer_from=change.undo_until, change=change)
     if change.undo_until == change.at or not ahead:
         return
     hold = Hold.objects.create(
