@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -28,7 +28,7 @@ from booking.enums import (
     Scope,
 )
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
-from booking.models import Appointment, AuditEntry, BookingRequest, Change, FreedTime, Hold, Notification
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, FreedTime, Hold, Notification, PlannedDate
 from booking.notifications.outbox import enqueue
 from booking.queries import moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
@@ -40,6 +40,8 @@ from clients.models import Client, User
 #: How long a client can undo what they did.
 UNDO_LASTS = timedelta(minutes=3)
 AT_ONCE = timedelta(0)
+#: The fields that say what a planned date wishes for, and what became of it.
+WISH = ("wished_date", "wished_time", "wished_therapist_id", "outcome", "reason")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,17 @@ class Move:
     appointment: Appointment
     therapist_id: UUID
     starts_at: datetime
+
+
+class NewWish(NamedTuple):
+    """What the series of a session wishes for it from now on, and what became of that; ``minute`` is a wall minute."""
+
+    appointment: Appointment
+    on: date
+    minute: int
+    therapist_id: UUID
+    outcome: str
+    reason: Mapping[str, str]
 
 
 def sessions_in(
@@ -74,6 +87,7 @@ def move_sessions(
     *,
     by: User | None,
     now: datetime,
+    wishes: Sequence[NewWish] = (),
     reason: str = "",
     override_reason: str = "",
     key: UUID | None = None,
@@ -83,6 +97,7 @@ def move_sessions(
 ) -> Change:
     """Move sessions of one client to other starts or therapists, all or none; each keeps its old time until then.
 
+    ``wishes`` are what their series wishes from now on, for sessions that stay as well, where a part of it moves as a whole.
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
     ``releasing`` is the hold that kept the new times. ``own_fault``: the practice broke the sessions, so its policy does not
     apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking
@@ -116,6 +131,7 @@ def move_sessions(
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
+    _wish(change, wishes)
     _free(change, [each for each in old if not any(_meet(each, current) for current in rows.values())])
     enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
     return change
@@ -195,6 +211,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
         _entry(current, AuditAction.UNDONE, before[pk], change_id=true_again.get(pk), by=by, at=now)
         for pk, current in rows.items()
     )
+    _wish_as_before(change)
     _speak_of_the_restored({pk: (entries[pk].sequence - 1, current.sequence) for pk, current in rows.items()})
     change.freed.all().delete()
     change.undone_at = now
@@ -343,6 +360,31 @@ def _audit(
     AuditEntry.objects.bulk_create(
         _entry(current, action, before[current.pk], change=change, by=change.by, at=change.at, reason=reason) for current in rows
     )
+
+
+def _wish(change: Change, wishes: Sequence[NewWish]) -> None:
+    """Let planned dates wish for what they moved to, and remember what they wished before."""
+    new = {wish.appointment.pk: wish for wish in wishes}
+    planned = list(PlannedDate.objects.filter(appointment__in=new))
+    if not planned:
+        return
+    change.wishes = {str(each.pk): {field: getattr(each, field) for field in WISH} for each in planned}
+    change.save(update_fields=["wishes"])
+    for each in planned:
+        assert each.appointment_id is not None
+        wish = new[each.appointment_id]
+        each.wished_date, each.wished_time = wish.on, time(wish.minute // 60, wish.minute % 60)
+        each.wished_therapist_id = wish.therapist_id
+        each.outcome, each.reason = wish.outcome, dict(wish.reason)
+    PlannedDate.objects.bulk_update(planned, WISH)
+
+
+def _wish_as_before(change: Change) -> None:
+    planned = list(PlannedDate.objects.filter(pk__in=change.wishes))
+    for each in planned:
+        for field, value in change.wishes[str(each.pk)].items():
+            setattr(each, field, value)
+    PlannedDate.objects.bulk_update(planned, WISH)
 
 
 def _true_before(undone: Iterable[AuditEntry]) -> dict[UUID, UUID]:
