@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -31,11 +31,8 @@ class NewDate:
 
     session: Appointment
     planned: PlanDate
-    reason: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def stays(self) -> bool:
-        return self.planned.placed is None or self.planned.placed == _start_of(self.session)
+    moves: bool
+    reason: Mapping[str, str]
 
     @property
     def starts_at(self) -> datetime:
@@ -59,7 +56,7 @@ class NewPlan:
         return [
             Move(each.session, each.planned.placed.therapist, each.starts_at)
             for each in self.dates
-            if each.planned.placed is not None and not each.stays
+            if each.moves and each.planned.placed is not None
         ]
 
     @property
@@ -105,12 +102,13 @@ def replan(sessions: Sequence[Appointment], first: First, *, others: Collection[
         dates = _at_their_positions(ordered, plan.dates)
         lost = [session for session, planned in dates if planned.placed is None or session in kept]
         if len(lost) == len(kept):
-            return _explained([(session, _lost(planned) if session in kept else planned) for session, planned in dates], now)
+            settled = [(session, replace(planned, placed=None) if session in kept else planned) for session, planned in dates]
+            return _explained(settled, now, moving={session.pk for session, planned in settled if _is_new(session, planned)})
         kept = lost
 
 
 def as_chosen(sessions: Sequence[Appointment], starts: Mapping[UUID, Start], first: First, *, now: datetime) -> NewPlan:
-    """The plan somebody was shown and confirms: by session, the start it shall have; none for one that stays.
+    """The plan somebody was shown and confirms. ``starts``: by session the new start; a session without one stays.
 
     Raises CourseInvalid as ``replan``.
     """
@@ -119,10 +117,10 @@ def as_chosen(sessions: Sequence[Appointment], starts: Mapping[UUID, Start], fir
     wishes = _course(ordered, first).wishes
     planned = tuple(PlanDate(n, lead, wish, None) for n, wish in enumerate(wishes, 1))
     dates = [
-        (session, PlanDate(date.position, date.lead, date.wish, starts.get(session.pk)))
-        for session, date in _at_their_positions(ordered, planned)
+        (session, replace(wished, placed=starts.get(session.pk) or _start_of(session)))
+        for session, wished in _at_their_positions(ordered, planned)
     ]
-    return _explained(dates, now)
+    return _explained(dates, now, moving=set(starts))
 
 
 class _Except(NamedTuple):
@@ -167,11 +165,11 @@ def _at_their_positions(ordered: Sequence[Appointment], dates: Sequence[PlanDate
     return [(session, dates[(session.position or begin) - begin]) for session in ordered]
 
 
-def _lost(planned: PlanDate) -> PlanDate:
-    return PlanDate(planned.position, planned.lead, planned.wish, None)
+def _is_new(session: Appointment, planned: PlanDate) -> bool:
+    return planned.placed is not None and planned.placed != _start_of(session)
 
 
-def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime) -> NewPlan:
+def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime, *, moving: Collection[UUID]) -> NewPlan:
     missed = [(session, planned) for session, planned in dates if planned.outcome != Outcome.KEPT]
     why = why_not(
         dates[0][0].treatment_id,
@@ -185,10 +183,13 @@ def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime) -> 
         for (session, _planned), rules in zip(missed, why, strict=True)
         if rules
     }
-    return NewPlan(tuple(NewDate(session, planned, reasons.get(session.pk, {})) for session, planned in dates))
+    return NewPlan(
+        tuple(NewDate(session, planned, session.pk in moving, reasons.get(session.pk, {})) for session, planned in dates)
+    )
 
 
 def _wish_of(each: NewDate) -> NewWish:
-    wished = each.planned.wished
-    outcome = Outcome.MOVED if each.planned.placed is None else each.planned.outcome
-    return NewWish(each.session, wished.on, wished.minute, wished.therapist, outcome, each.reason)
+    """A session that stays is, from the new wish, somewhere else."""
+    ends_up = replace(each.planned, placed=each.planned.placed or _start_of(each.session))
+    wished = ends_up.wished
+    return NewWish(each.session, wished.on, wished.minute, wished.therapist, ends_up.outcome, each.reason)

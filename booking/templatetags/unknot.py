@@ -17,6 +17,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from booking.enums import Outcome
+from booking.models import Appointment
+from booking.services.policy import deadline
 
 register = template.Library()
 
@@ -77,6 +79,19 @@ def money(value: Any, currency: str) -> str:
     sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency, f"{currency} ")
     amount = formats.number_format(value, decimal_pos=0 if value == int(value) else 2)
     return f"{sign}{amount}"
+
+
+@register.filter
+def first_word(value: str) -> str:
+    """Ada, of Ada Okafor"""
+    return value.partition(" ")[0]
+
+
+@register.filter
+def free_until(session: Appointment) -> str:
+    """Monday 8 March, 9:00: until when a session can be moved or cancelled freely"""
+    local = deadline(session).astimezone(ZoneInfo(session.zone))
+    return f"{long_day(local)}, {clock(local)}"
 
 
 @register.simple_tag

@@ -19,11 +19,12 @@ from booking.access import client_of, holder, may_see_request, may_use_hold
 from booking.engine.planner import PlanKind
 from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState, Outcome
-from booking.exceptions import BookingError, HoldOver
-from booking.forms import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
+from booking.exceptions import BookingError, HoldOver, UndoOver
+from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import calendar
 from booking.models import BookingRequest, Hold
 from booking.queries import moment_of
+from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import held_plan, hold_course, hold_plan, plan_course
@@ -237,7 +238,7 @@ def _sign_in_and_book(
 def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: datetime, *, agreed: bool) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
-        booked = book_hold(hold, client=client, key=key, by=request.user, now=now)
+        booked = book_hold(hold, client=client, key=key, by=request.user, now=now, undo_for=UNDO_LASTS)
     except HoldOver:
         return _over(request, hold)
     except BookingError as refusal:
@@ -313,7 +314,23 @@ def hold_again(request: HttpRequest, pk: UUID) -> HttpResponse:
 @never_cache
 def booked(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What was booked, for its client's eyes."""
-    made = _own_request(request, pk)
+    return _booked(request, _own_request(request, pk), timezone.now())
+
+
+@require_POST
+@never_cache
+def undo_booked(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take back what was just booked."""
+    made, now = _own_request(request, pk), timezone.now()
+    assert isinstance(request.user, User)
+    try:
+        undo_booking(made, by=request.user, now=now)
+    except UndoOver as refusal:
+        return _booked(request, made, now, problem=str(refusal))
+    return redirect("booking:booked", made.pk)
+
+
+def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, problem: str = "") -> HttpResponse:
     appointments = list(made.appointments.select_related("therapist", "treatment__location", "room").order_by("starts_at"))
     series = getattr(made, "series", None)
     context = {
@@ -324,8 +341,11 @@ def booked(request: HttpRequest, pk: UUID) -> HttpResponse:
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],
         "lost": [planned for planned in series.planned_dates.all() if planned.outcome == Outcome.NOT_POSSIBLE] if series else [],
         "zone": appointments[0].zone,
+        "can_undo": made.can_be_undone(now),
+        "problem": problem,
     }
-    return render(request, "booking/booked.html", context)
+    page = "booking/booked.html" if made.undone_at is None else "booking/undone.html"
+    return render(request, page, context, status=409 if problem else 200)
 
 
 @require_safe

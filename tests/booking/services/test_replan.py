@@ -68,7 +68,7 @@ def test_a_date_that_is_not_possible_keeps_its_old_session_and_says_why(book_ser
     plan = replan(booked.appointments, to(practice, date(2027, 3, 11), 10), others=(), now=now)
 
     assert planned(plan) == [(date(2027, 3, 11), 600), (date(2027, 3, 18), 600), (date(2027, 3, 25), 600), None]
-    assert plan.dates[3].stays
+    assert not plan.dates[3].moves
     assert plan.dates[3].reason["rule"] == "away"
     assert [move.appointment.position for move in plan.moves] == [1, 2, 3]
 
@@ -127,7 +127,8 @@ def test_what_was_shown_is_what_is_written(book_series, practice, now):
     first = to(practice, THURSDAY, 10)
     shown = replan(booked.appointments, first, others=(), now=now)
 
-    chosen = as_chosen(booked.appointments, {each.session.pk: each.planned.placed for each in shown.dates}, first, now=now)
+    starts = {each.session.pk: each.planned.placed for each in shown.dates if each.moves}
+    chosen = as_chosen(booked.appointments, starts, first, now=now)
 
     assert (chosen.moves, chosen.wishes) == (shown.moves, shown.wishes)
 
