@@ -59,21 +59,26 @@ class CancelForm(ChangeForm):
 
 
 class MoveForm(ChangeForm):
-    """By session, the start it shall have; without one it stays where it is."""
+    """By session, the start it shall have; without one it stays where it is. ``days`` are the first and the last day for it."""
 
     to = forms.Field(widget=forms.MultipleHiddenInput, error_messages={"required": _("Please choose a time.")})
+
+    def __init__(self, *args: Any, days: tuple[date, date], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.days = days
 
     @staticmethod
     def values(starts: Mapping[Appointment, Start | None]) -> list[str]:
         return [f"{session.pk}/{key_of(start)}" if start else f"{session.pk}/" for session, start in starts.items()]
 
     def clean_to(self) -> dict[UUID, Start]:
+        first, last = self.days
         self.chosen: list[Appointment] = []
         starts: dict[UUID, Start] = {}
         for value in self.cleaned_data["to"]:
             pk, _slash, text = value.partition("/")
             start = start_from(text)
-            if pk not in self.among or (text and start is None):
+            if pk not in self.among or (text and (start is None or not first <= start.on <= last)):
                 raise forms.ValidationError(_("This page is out of date. Nothing was changed; please choose again."))
             self.chosen.append(self.among[pk])
             if start is not None:

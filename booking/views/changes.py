@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -156,7 +156,7 @@ def _plan(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "
         return _times(request, asked, now, problem=_("You have this time already. Please choose another."), status=422)
     values = MoveForm.values({each.session: each.planned.placed if each.moves else None for each in plan.dates})
     context = _context(asked, now) | {
-        "form": MoveForm(among=asked.sessions, initial={"to": values}),
+        "form": MoveForm(among=asked.sessions, days=_bookable_days(asked, now), initial={"to": values}),
         "dates": _dates(asked, plan),
         "plan": plan,
         "tally": {outcome.value: count for outcome, count in plan.tally.items()},
@@ -167,7 +167,7 @@ def _plan(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "
 
 
 def _moved(request: HttpRequest, asked: Asked, now: datetime) -> HttpResponse:
-    form = MoveForm(request.POST, among=_kin(request, asked.session, now))
+    form = MoveForm(request.POST, among=_kin(request, asked.session, now), days=_bookable_days(asked, now))
     if not form.is_valid():
         return _plan(request, asked, now, problem=_first_error(form), status=422)
     try:
@@ -263,7 +263,7 @@ def _wished(request: HttpRequest, session: Appointment) -> Therapist | None:
 def _first(request: HttpRequest, asked: Asked) -> First:
     """The start in the address, by its form only; the services check whether it is offered."""
     therapist, _slash, minute = request.GET.get("start", "").partition("/")
-    start = start_from(f"{therapist}/{request.GET.get('day', '')}/{minute}")
+    start = start_from(f"{therapist}/{day_asked(request)}/{minute}")
     if start is None:
         raise Http404
     return First(start, asked.wished.pk if asked.wished else None)
@@ -274,7 +274,12 @@ def _fixed(sessions: Sequence[Appointment], now: datetime) -> list[Appointment]:
     return [each for each in sessions if is_late(each, now) or not has_moves_left(each)]
 
 
-def _other_days(asked: Asked, now: datetime) -> set[Any]:
+def _bookable_days(asked: Asked, now: datetime) -> tuple[date, date]:
+    today = timezone.localdate(now)
+    return today, today + asked.session.treatment.horizon
+
+
+def _other_days(asked: Asked, now: datetime) -> set[date]:
     """The dates of the other sessions of the series."""
     others = Appointment.objects.upcoming(now).filter(series=asked.session.series_id, series__isnull=False)
     return set(others.exclude(pk__in=[each.pk for each in asked.sessions]).values_list("local_date", flat=True))

@@ -33,6 +33,7 @@ from therapists.models import Therapist, Treatment
 AREAS_KEY = "areas"
 SOONEST_DAYS = 14
 NEXT_FREE_TIMES = 5
+YEARS = timedelta(days=5 * 366)
 NOON, EVENING = 12 * 60, 17 * 60
 
 
@@ -191,10 +192,12 @@ def offers_around(
 
 
 def day_asked(request: HttpRequest) -> date | None:
+    """The day in the address; None without one, and for one that lies years away."""
     try:
-        return date.fromisoformat(request.GET.get("day", ""))
+        day = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
         return None
+    return day if abs(day - timezone.localdate()) <= YEARS else None
 
 
 def one_a_time(offers: Any) -> list[Offer]:

@@ -491,6 +491,10 @@ def test_a_lost_race_for_a_later_date_answers_with_the_plan_as_it_is_now(ada, bo
         pytest.param("{session}/{tess}/2027-03-11/601", id="off the grid"),
         pytest.param("{session}/{tess}/2027-03-11/1200", id="after work"),
         pytest.param("{session}/{nobody}/2027-03-11/600", id="with nobody"),
+        pytest.param("{session}/{tess}/2027-09-09/600", id="beyond the horizon"),
+        pytest.param("{session}/{tess}/9999-12-31/600", id="at the end of the calendar"),
+        pytest.param("{session}/{tess}/2027-03-11/-1", id="before midnight"),
+        pytest.param("{session}/600", id="half a start"),
     ],
 )
 def test_a_made_up_start_moves_nothing(ada, book, practice, to):
@@ -500,7 +504,7 @@ def test_a_made_up_start_moves_nothing(ada, book, practice, to):
 
     page = ada.post(where, {"key": str(uuid4()), "to": [value]})
 
-    assert page.status_code == 409
+    assert page.status_code in (409, 422)
     session.refresh_from_db()
     assert session.starts_at == NINE
 
@@ -540,6 +544,27 @@ def test_where_the_policy_stands_in_the_way_the_page_says_so_with_the_telephone(
     assert refused.status_code == 409
     session.refresh_from_db()
     assert session.starts_at == NINE
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2030-01-01", "yesterday", ""])
+def test_a_bent_day_in_the_address_leads_to_the_days_and_times(ada, book, practice, day):
+    session = book()
+
+    for address in (url("move", session, day=day), confirm(practice, session, day)):
+        page = text(ada.get(address))
+        assert "Move Tuesday 9 March" in page
+        assert "Show the whole month" in page
+
+
+def test_where_only_the_first_is_too_close_the_page_leads_to_the_rest(ada, book_series, practice, clock):
+    booked = book_series(count=3)
+    clock.move_to(NINE - timedelta(hours=5))
+    ada.force_login(practice.ada.user)
+
+    page = ada.get(url("move", booked.appointments[0], scope="following"))
+
+    assert "it is too late to move it here" in text(page)
+    assert f"{url('move', booked.appointments[1])}?scope=following" in page.content.decode()
 
 
 def test_the_time_one_has_is_not_a_move(ada, book, practice):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from booking.enums import AppointmentStatus, NotificationKind, Scope
 from booking.exceptions import CannotChange, SlotTaken, UndoOver
@@ -143,6 +145,26 @@ def test_the_same_key_is_the_same_change(book, practice, now):
     assert Change.objects.count() == 1
     with pytest.raises(CannotChange):
         cancel_sessions([appointment], by=practice.ada.user, now=now, key=uuid4())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_the_same_moment_are_one_change(book_series, practice, now):
+    booked, key, barrier, made = book_series(count=3), uuid4(), threading.Barrier(2), []
+
+    def press():
+        barrier.wait()
+        made.append(cancel_sessions(booked.appointments, by=practice.ada.user, now=now, key=key, undo_for=UNDO_LASTS))
+        connection.close()
+
+    presses = [threading.Thread(target=press) for _ in range(2)]
+    for each in presses:
+        each.start()
+    for each in presses:
+        each.join()
+
+    assert len(set(made)) == 1
+    assert len(made) == 2
+    assert Change.objects.count() == 1
 
 
 def test_one_session_that_cannot_move_keeps_all_where_they_are(book, book_series, practice, now):
