@@ -21,7 +21,7 @@ from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState, Outcome
 from booking.exceptions import BookingError, HoldOver, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
-from booking.ical import calendar
+from booking.ical import GONE, calendar
 from booking.models import BookingRequest, Hold
 from booking.queries import moment_of
 from booking.services.changes import UNDO_LASTS, undo_booking
@@ -331,21 +331,23 @@ def undo_booked(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, problem: str = "") -> HttpResponse:
+    if made.undone_at is not None:
+        return render(request, "booking/undone.html", {"page": "sessions"})
     appointments = list(made.appointments.select_related("therapist", "treatment__location", "room").order_by("starts_at"))
     series = getattr(made, "series", None)
     context = {
         "request_made": made,
         "appointments": appointments,
-        "first": appointments[0],
+        "first": next((each for each in appointments if each.status not in GONE), appointments[0]),
+        "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],
         "lost": [planned for planned in series.planned_dates.all() if planned.outcome == Outcome.NOT_POSSIBLE] if series else [],
         "zone": appointments[0].zone,
-        "can_undo": made.can_be_undone(now),
+        "can_undo": made.can_be_undone(now) and not any(each.sequence for each in appointments),
         "problem": problem,
     }
-    page = "booking/booked.html" if made.undone_at is None else "booking/undone.html"
-    return render(request, page, context, status=409 if problem else 200)
+    return render(request, "booking/booked.html", context, status=409 if problem else 200)
 
 
 @require_safe

@@ -605,6 +605,50 @@ def test_after_three_minutes_undo_is_neither_offered_nor_done(ada, book, clock):
     assert statuses() == ["cancelled"]
 
 
+@pytest.fixture
+def booked_page(ada, practice):
+    """Ada has just booked Tuesday at nine in her browser."""
+    times = f"/book/times/?treatment={practice.treatment.pk}&therapist={practice.tess.pk}&day=2027-03-09"
+    you = ada.post(times, {"start": f"{practice.tess.pk}/540"})["Location"]
+    return ada.post(you, form_of(ada.get(you)) | {"agree": "on"})["Location"]
+
+
+def test_a_booking_is_undone_from_its_page_and_leaves_no_trace_among_the_sessions(ada, booked_page, now, mailoutbox):
+    address = re.search(r'action="(/booked/[^"]+/undo/)"', ada.get(booked_page).content.decode())[1]
+
+    answers = [ada.post(address)["Location"] for _ in range(2)]
+
+    assert answers == [booked_page, booked_page]
+    assert "Undone. Nothing is booked." in text(ada.get(booked_page))
+    assert "Tue 9 Mar" not in text(ada.get(SESSIONS))
+    send_due(now + timedelta(minutes=10))
+    assert mailoutbox == []
+
+
+def test_a_booking_is_confirmed_after_three_minutes_and_then_not_undone(ada, booked_page, now, clock, mailoutbox):
+    address = re.search(r'action="(/booked/[^"]+/undo/)"', ada.get(booked_page).content.decode())[1]
+    assert send_due(now + UNDO_LASTS - timedelta(seconds=1)) == 0
+    clock.shift(UNDO_LASTS)
+    assert send_due(now + UNDO_LASTS) == 1
+
+    page = ada.post(address)
+
+    assert page.status_code == 409
+    assert "can no longer be undone" in text(page)
+    assert address not in page.content.decode()
+    assert statuses() == ["booked"]
+
+
+def test_the_page_of_a_booking_tells_what_was_cancelled_since(ada, booked_page):
+    session = Appointment.objects.get()
+    ada.post(url("cancel", session), form_of(ada.get(url("cancel", session))))
+
+    page = ada.get(booked_page)
+
+    assert "Tue 9 Mar 9:00–9:30 Cancelled" in text(page)
+    assert "/undo/" not in page.content.decode()
+
+
 def test_nobody_undoes_the_change_of_another(ada, book, practice):
     session = book()
     ada.post(url("cancel", session), form_of(ada.get(url("cancel", session))))
