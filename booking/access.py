@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from booking.models import Appointment, BookingRequest, Hold, Link, Offer, Repair
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair
 from clients.models import Client, User
 
 OWNER_KEY = "hold_owner"
@@ -42,13 +42,18 @@ def client_of(user: User | AnonymousUser) -> Client | None:
 
 
 def remember_link(session: SessionBase, link: Link) -> None:
-    """Let this browser see what a link's notice is about, as long as the link works."""
-    known = [pk for pk in session.get(LINKS_KEY, []) if pk != str(link.pk)]
-    session[LINKS_KEY] = [*known, str(link.pk)][-LINKS_REMEMBERED:]
+    """Let this browser see what a link's notice is about, as long as this very link works."""
+    known = [opened for opened in session.get(LINKS_KEY, []) if opened != link.token_hash]
+    session[LINKS_KEY] = [*known, link.token_hash][-LINKS_REMEMBERED:]
 
 
 def _links(request: HttpRequest, now: datetime) -> QuerySet[Link]:
-    return Link.objects.live(now).filter(pk__in=request.session.get(LINKS_KEY, []))
+    return Link.objects.live(now).filter(token_hash__in=request.session.get(LINKS_KEY, []))
+
+
+def is_somebody(request: HttpRequest, now: datetime) -> bool:
+    """Whether there is anybody whose sessions could be shown: signed in, or with a link that works."""
+    return request.user.is_authenticated or _links(request, now).exists()
 
 
 def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment]:
@@ -65,6 +70,13 @@ def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment
     )
     seen = Appointment.objects.real().filter(mine | linked).values("pk")
     return Appointment.objects.filter(pk__in=seen).select_related("client", "therapist", "room", "treatment__location", "series")
+
+
+def changes_of(request: HttpRequest, now: datetime) -> QuerySet[Change]:
+    """The changes somebody may look back on and undo: those of which they may see every session."""
+    entries = AuditEntry.objects.filter(change=OuterRef("pk"))
+    seen = appointments_of(request, now).values("pk")
+    return Change.objects.filter(Exists(entries), ~Exists(entries.exclude(appointment__in=seen)))
 
 
 def offers_of(request: HttpRequest, now: datetime) -> QuerySet[Offer]:

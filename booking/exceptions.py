@@ -40,7 +40,7 @@ class TooManyHolds(BookingError):
 
 
 class KeyReused(BookingError):
-    message = _("This page was already used for another booking. Nothing new was booked; please start again.")
+    message = _("This page was already used for something else. Nothing new was done; please start again.")
 
 
 class CannotChange(BookingError):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import choose, confirm, held, links, plan, sessions
+from booking.views import changes, choose, confirm, held, links, plan, sessions
 
 app_name = "booking"
 
@@ -12,7 +12,15 @@ urlpatterns = [
     path("book/you/<uuid:pk>/", confirm.you, name="you"),
     path("book/again/<uuid:pk>/", held.hold_again, name="hold_again"),
     path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/sign-in/", sessions.sign_in_by_code, name="sign_in"),
+    path("sessions/<uuid:pk>/session.ics", sessions.session_calendar, name="session_calendar"),
+    path("sessions/series/<uuid:pk>/series.ics", sessions.series_calendar, name="series_calendar"),
+    path("sessions/<uuid:pk>/move/", changes.move, name="move"),
+    path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
+    path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
+    path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
+    path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),
     path("booked/<uuid:pk>/sessions.ics", confirm.booked_calendar, name="booked_calendar"),
 ]

@@ -24,6 +24,15 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:you": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:hold_again": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:sessions": ALL_200_405,
+    "booking:sign_in": dict.fromkeys(PEOPLE, (302, 302)) | {"anonymous": (200, 422)},
+    "booking:session_calendar": ADA_ONLY_READ,
+    "booking:series_calendar": ADA_ONLY_READ,
+    "booking:move": ADA_ONLY_READ,
+    # at a start that is offered; what is posted there lacks what to move
+    "booking:confirm_move": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    "booking:cancel": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    "booking:undo": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
+    "booking:undo_booked": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
+from uuid import UUID, uuid4
 
 import pytest
 import time_machine
@@ -12,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from booking.access import OWNER_KEY
 from booking.engine.recurrence import Course, Once, Phase, Weekly
+from booking.services.changes import UNDO_LASTS, cancel_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import hold_course
@@ -41,7 +43,14 @@ def world(practice, now):
         booked = hold_choices(
             [Choice(practice.tess.pk, NINE)], owner="ada", treatment=practice.treatment, now=now, course=once.as_json()
         )
-        made = book_hold(booked, client=practice.ada, key="11111111-2222-4333-8444-555555555555", by=practice.ada.user, now=now)
+        made = book_hold(
+            booked,
+            client=practice.ada,
+            key=UUID("11111111-2222-4333-8444-555555555555"),
+            by=practice.ada.user,
+            now=now,
+            undo_for=UNDO_LASTS,
+        )
         single = hold_choices(
             [Choice(practice.jonas.pk, NINE.replace(hour=12))],
             owner="ada",
@@ -51,6 +60,10 @@ def world(practice, now):
         )
         weekly = Course(date(2027, 3, 10), (Phase(Weekly((2,)), count=3),), (600,), (practice.tess.pk,))
         series = hold_course(weekly, practice.treatment, owner="ada", now=now)
+        thursdays = Course(date(2027, 3, 11), (Phase(Weekly((3,)), count=3),), (600,), (practice.tess.pk,))
+        hers = hold_course(thursdays, practice.treatment, owner="ada as well", now=now)
+        booked_series = book_hold(hers, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now)
+        change = cancel_sessions(booked_series.appointments[:1], by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
         people = {
@@ -61,7 +74,16 @@ def world(practice, now):
             "finn": practice.finn,
             "robin": UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True),
         }
-        yield SimpleNamespace(practice=practice, made=made.request, single=single, series=series, people=people)
+        yield SimpleNamespace(
+            practice=practice,
+            made=made.request,
+            session=made.appointments[0],
+            hers=booked_series.series,
+            change=change,
+            single=single,
+            series=series,
+            people=people,
+        )
 
 
 def address(name, world):
@@ -75,7 +97,16 @@ def address(name, world):
         "booking:hold_again": world.single,
         "booking:booked": world.made,
         "booking:booked_calendar": world.made,
+        "booking:undo_booked": world.made,
+        "booking:session_calendar": world.session,
+        "booking:series_calendar": world.hers,
+        "booking:move": world.session,
+        "booking:confirm_move": world.session,
+        "booking:cancel": world.session,
+        "booking:undo": world.change,
     }
+    if name == "booking:confirm_move":
+        return f"{reverse(name, args=[world.session.pk])}?day=2027-03-10&start={world.practice.tess.pk}/780"
     return reverse(name, args=[objects[name].pk] if name in objects else [])
 
 

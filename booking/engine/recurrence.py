@@ -8,11 +8,11 @@ daylight saving cannot move it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from itertools import count, islice, pairwise, takewhile
+from itertools import accumulate, count, islice, pairwise, takewhile
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -211,6 +211,23 @@ class Course:
         *_, (rhythm, dates) = self._timeline()
         return (self._wish(day, rhythm) for day in rhythm.dates(dates[0]) if day > dates[-1])
 
+    def part(self, first: int, last: int, *, starts_on: date, minute: int, therapists: tuple[UUID, ...]) -> Course:
+        """The dates from position ``first`` to ``last`` (from 1) in the same rhythm, beginning on another day and time.
+
+        Weekdays move along with the first date. Positions past the end belong to the last rhythm.
+        """
+        timeline = tuple(self._timeline())
+        ends = [*accumulate(len(dates) for _rhythm, dates in timeline[:-1]), max(last, len(self.wishes))]
+        days = [day for _rhythm, dates in timeline for day in dates]
+        by = starts_on.weekday() - days[min(first, len(days)) - 1].weekday()
+        counts = [min(last, end) - max(first - 1, begin) for begin, end in pairwise([0, *ends])]
+        phases = [
+            Phase(_moved_along(rhythm, by, starts_on), count=count)
+            for (rhythm, _dates), count in zip(timeline, counts, strict=True)
+            if count > 0
+        ]
+        return Course(starts_on, tuple(phases), (minute,), therapists, self.rest, self.grace)
+
     def _timeline(self) -> Iterator[tuple[Rhythm, tuple[date, ...]]]:
         end: date | None = None
         for phase in self.phases:
@@ -289,6 +306,28 @@ def clock_changes(zone: ZoneInfo, after: date, until: date) -> tuple[ClockChange
             changes.append(ClockChange((changed_at + old).date(), (new - old) // _MINUTE))
         noon = next_noon
     return tuple(changes)
+
+
+def changes_met(zone: ZoneInfo, days: Iterable[date]) -> dict[date, ClockChange]:
+    """By date, the clock change in the week before it, where it is the first of these dates to meet it."""
+    met = {}
+    before = date.min
+    for day in sorted(days):
+        if changes := clock_changes(zone, max(before, day - _WEEK), day):
+            met[day] = changes[-1]
+        before = day
+    return met
+
+
+def _moved_along(rhythm: Rhythm, by: int, starts_on: date) -> Rhythm:
+    """The rhythm with its weekdays moved ``by`` days; a daily one keeps its working days and takes the first date in."""
+    match rhythm:
+        case Weekly(weekdays, every_weeks):
+            return Weekly(tuple((weekday + by) % 7 for weekday in weekdays), every_weeks)
+        case Daily(weekdays):
+            return Daily((*weekdays, starts_on.weekday()))
+        case _:
+            return rhythm
 
 
 def _utc_noon(day: date, zone: ZoneInfo) -> datetime:

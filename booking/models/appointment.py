@@ -88,6 +88,9 @@ class BookingRequest(models.Model):
     key = models.UUIDField(editable=False)
     content = models.CharField(max_length=64, editable=False, help_text="SHA-256 of what was asked for.")
     created_at = models.DateTimeField(_("made"), editable=False)
+    # until then it can be undone and its notice waits; none where nothing is to be undone
+    undo_until = models.DateTimeField(_("can be undone until"), null=True, blank=True, editable=False)
+    undone_at = models.DateTimeField(_("undone"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("booking request")
@@ -97,6 +100,9 @@ class BookingRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def can_be_undone(self, now: datetime) -> bool:
+        return self.undone_at is None and self.undo_until is not None and now < self.undo_until
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):

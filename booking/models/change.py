@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -28,6 +30,10 @@ class Change(models.Model):
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
     # keeps the old times while it can be undone
     hold = models.OneToOneField("booking.Hold", models.SET_NULL, null=True, blank=True, related_name="change", editable=False)
+    # what its series wished for these sessions before, by planned date, where the wishes moved along
+    wishes: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(
+        default=dict, blank=True, editable=False, encoder=DjangoJSONEncoder
+    )
     # the random key of the form: pressed twice, it is the same change
     key = models.UUIDField(null=True, blank=True, editable=False)
     content = models.CharField(max_length=64, blank=True, editable=False)

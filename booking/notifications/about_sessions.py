@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import F
 
 from booking.engine.recurrence import clock_changes
-from booking.enums import CHANGEABLE, NotificationKind, Outcome
+from booking.enums import CHANGEABLE, AppointmentStatus, NotificationKind, Outcome
 from booking.ical import GONE, Method
-from booking.models import Appointment, Notification, PlannedDate
+from booking.models import Appointment, AuditEntry, Notification, PlannedDate
 from booking.notifications.contents import Contents
 
 #: How long after its last session the link of a notice still opens it.
 LINK_OUTLIVES = timedelta(days=1)
 
 
+class Place(NamedTuple):
+    """A date and a time on the practice's clock."""
+
+    on: date
+    at: time
+
+
 @dataclass(frozen=True)
 class Line:
-    """One date of a series: the session on it, or the wish that could not be met."""
+    """One date of several: the session on it, or the wish that could not be met. ``instead_of`` is what it takes the place of."""
 
     on: date
     at: time
     session: Appointment | None
-    wish: PlannedDate | None
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether the session is not when it was wished for."""
-        return self.wish is not None and (self.wish.wished_date, self.wish.wished_time) != (self.on, self.at)
+    wish: PlannedDate | None = None
+    instead_of: Place | None = None
 
 
 def tell(notice: Notification, now: datetime) -> Contents | None:
@@ -41,10 +46,13 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
     if not sessions:
         return None
     first, last = sessions[0], sessions[-1]
+    was = _places_before(notice) if notice.kind == NotificationKind.CHANGED else {}
     context = {
         "first": first,
         "sessions": sessions,
-        "lines": _lines(notice, sessions),
+        "lines": _lines(notice, sessions, was),
+        "was": was.get(first.pk),
+        "late": [each for each in sessions if each.status == AppointmentStatus.LATE_CANCELLED],
         "name": notice.client.name.partition(" ")[0],
         "treatment": first.treatment,
         "zone": first.zone,
@@ -75,15 +83,35 @@ def _others_stay(sessions: Sequence[Appointment], now: datetime) -> bool:
     return others.filter(series=sessions[0].series_id, series__isnull=False, status__in=CHANGEABLE, ends_at__gt=now).exists()
 
 
-def _lines(notice: Notification, sessions: Sequence[Appointment]) -> list[Line]:
+def _places_before(notice: Notification) -> dict[UUID, Place]:
+    """By session, where it was before the change that the notice tells of."""
+    entries = AuditEntry.objects.filter(change=notice.change_id, change__isnull=False).order_by("-sequence")
+    return {
+        pk: Place(date.fromisoformat(before["local_date"]), time.fromisoformat(before["local_time"]))
+        for pk, before in entries.values_list("appointment", "before")
+    }
+
+
+def _lines(notice: Notification, sessions: Sequence[Appointment], was: Mapping[UUID, Place]) -> list[Line]:
     """All dates, those of a series without a session included; nothing where one session is all there is."""
     if notice.series is None and len(sessions) == 1:
         return []
-    lines = [Line(each.local_date, each.local_time, each, getattr(each, "planned_date", None)) for each in sessions]
+    lines = [
+        Line(each.local_date, each.local_time, each, instead_of=was.get(each.pk) or (_wished(each) if notice.series else None))
+        for each in sessions
+    ]
     if notice.series is not None:
         lost = notice.series.planned_dates.filter(outcome=Outcome.NOT_POSSIBLE).select_related("wished_therapist")
-        lines += [Line(wish.wished_date, wish.wished_time, None, wish) for wish in lost]
+        lines += [Line(each.wished_date, each.wished_time, None, each) for each in lost]
     return sorted(lines, key=lambda line: (line.on, line.at))
+
+
+def _wished(session: Appointment) -> Place | None:
+    """When its series wished for it, where that is not when it is."""
+    wish = getattr(session, "planned_date", None)
+    if wish is None or (wish.wished_date, wish.wished_time) == (session.local_date, session.local_time):
+        return None
+    return Place(wish.wished_date, wish.wished_time)
 
 
 def _method(notice: Notification, sessions: Sequence[Appointment]) -> Method:

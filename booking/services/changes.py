@@ -11,14 +11,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from booking.engine.zones import instant_of
-from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, ChangeKind, NotificationKind, Scope
+from booking.enums import (
+    CHANGEABLE,
+    AppointmentStatus,
+    AuditAction,
+    ChangeKind,
+    NotificationKind,
+    NotificationState,
+    Scope,
+)
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
-from booking.models import Appointment, AuditEntry, Change, FreedTime, Hold
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, FreedTime, Hold, Notification, PlannedDate
 from booking.notifications.outbox import enqueue
 from booking.queries import availability, minute_of, moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
@@ -30,6 +40,8 @@ from clients.models import Client, User
 #: How long a client can undo what they did.
 UNDO_LASTS = timedelta(minutes=3)
 AT_ONCE = timedelta(0)
+#: The fields that say what a planned date wishes for, and what became of it.
+WISH = ("wished_date", "wished_time", "wished_therapist_id", "outcome", "reason")
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,29 @@ class Move:
     starts_at: datetime
 
 
-def sessions_in(appointment: Appointment, scope: Scope, *, now: datetime) -> list[Appointment]:
-    """The sessions that a change of this scope is about, in order: those that are still ahead and can be changed."""
+class NewWish(NamedTuple):
+    """What the series of a session wishes for it from now on, and what became of that; ``minute`` is a wall minute."""
+
+    appointment: Appointment
+    on: date
+    minute: int
+    therapist_id: UUID
+    outcome: str
+    reason: Mapping[str, str]
+
+
+def sessions_in(
+    appointment: Appointment, scope: Scope, *, now: datetime, of: QuerySet[Appointment] | None = None
+) -> list[Appointment]:
+    """The sessions that a change of this scope is about, in order: those that are still ahead and can be changed.
+
+    ``of`` are those that whoever asks may change; without it, all.
+    """
     if scope == Scope.ONE or appointment.series_id is None:
         return [appointment]
     ahead = Appointment.objects.upcoming(now).filter(series=appointment.series_id)
+    if of is not None:
+        ahead = ahead.filter(pk__in=of.values("pk"))
     if scope == Scope.FOLLOWING:
         ahead = ahead.filter(starts_at__gte=appointment.starts_at)
     return list(ahead.select_related("client", "therapist", "room", "treatment__location"))
@@ -57,6 +87,7 @@ def move_sessions(
     *,
     by: User | None,
     now: datetime,
+    wishes: Sequence[NewWish] = (),
     reason: str = "",
     override_reason: str = "",
     key: UUID | None = None,
@@ -66,6 +97,7 @@ def move_sessions(
 ) -> Change:
     """Move sessions of one client to other starts or therapists, all or none; each keeps its old time until then.
 
+    ``wishes`` are what their series wishes from now on, for sessions that stay as well, where a part of it moves as a whole.
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
     ``releasing`` is the hold that kept the new times. ``own_fault``: the practice broke the sessions, so its policy does not
     apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking
@@ -99,6 +131,7 @@ def move_sessions(
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
+    _wish(change, wishes)
     _free(change, _left_behind(old, rows.values()))
     enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
     return change
@@ -152,9 +185,11 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
     if change.undone_at is not None:
         return change
-    entries = {entry.appointment_id: entry for entry in change.audit_entries.select_related("appointment__treatment")}
+    history = list(change.audit_entries.select_related("appointment__treatment").order_by("sequence"))
     if not change.can_be_undone(now):
         raise UndoOver
+    entries = {entry.appointment_id: entry for entry in reversed(history)}
+    version = {entry.appointment_id: entry.sequence for entry in history}
     now_with = {entry.appointment.therapist_id for entry in entries.values()}
     then_with = {UUID(entry.before["therapist"]) for entry in entries.values()}
     treatments = {entry.appointment.treatment for entry in entries.values()}
@@ -163,7 +198,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
         let_go(change.hold)
     rows = _locked([entry.appointment for entry in entries.values()])
     before = {pk: facts(current) for pk, current in rows.items()}
-    if any(current.sequence != entries[pk].sequence for pk, current in rows.items()):
+    if any(current.sequence != version[pk] for pk, current in rows.items()):
         raise UndoOver
     _put_back(rows, {pk: entry.before for pk, entry in entries.items()}, now)
     for current in rows.values():
@@ -172,11 +207,43 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
             current.moves = max(0, current.moves - 1)
     with places_change():
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
-    _audit(change, AuditAction.UNDONE, rows.values(), before, "", by=by, now=now)
+    true_again = _true_before(entries.values())
+    AuditEntry.objects.bulk_create(
+        _entry(current, AuditAction.UNDONE, before[pk], change_id=true_again.get(pk), by=by, at=now)
+        for pk, current in rows.items()
+    )
+    _wish_as_before(change)
+    _speak_of_the_restored({pk: (entries[pk].sequence - 1, current.sequence) for pk, current in rows.items()})
     change.freed.all().delete()
     change.undone_at = now
     change.save(update_fields=["undone_at"])
     return change
+
+
+@transaction.atomic
+def undo_booking(request: BookingRequest, *, by: User | None, now: datetime) -> BookingRequest:
+    """Take back what was just booked; its client is told of neither. Twice is the same as once.
+
+    Raises UndoOver when the time for it is over or one of its sessions was changed since; nothing is written then.
+    """
+    lock_client(request.client_id)
+    request = BookingRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    if request.undone_at is not None:
+        return request
+    rows = _locked(request.appointments.all())
+    as_booked = all(each.status == AppointmentStatus.BOOKED and each.sequence == 0 for each in rows.values())
+    if not request.can_be_undone(now) or not as_booked:
+        raise UndoOver
+    before = {pk: facts(current) for pk, current in rows.items()}
+    for current in rows.values():
+        current.status = AppointmentStatus.CANCELLED
+        current.sequence += 1
+    Appointment.objects.bulk_update(rows.values(), ["status", "sequence"])
+    AuditEntry.objects.bulk_create(_entry(current, AuditAction.UNDONE, before[pk], by=by, at=now) for pk, current in rows.items())
+    _note_free(rows.values(), offer_from=now)
+    request.undone_at = now
+    request.save(update_fields=["undone_at"])
+    return request
 
 
 def _one_client(appointments: Iterable[Appointment]) -> Client:
@@ -288,46 +355,85 @@ def _recorded(
     )
 
 
+def _entry(current: Appointment, action: AuditAction, before: dict[str, str | None], **more: Any) -> AuditEntry:
+    return AuditEntry(appointment=current, action=action, sequence=current.sequence, before=before, after=facts(current), **more)
+
+
 def _audit(
     change: Change,
     action: AuditAction,
     rows: Iterable[Appointment],
     before: dict[UUID, dict[str, str | None]],
     reason: str,
-    *,
-    by: User | None = None,
-    now: datetime | None = None,
 ) -> None:
     AuditEntry.objects.bulk_create(
-        AuditEntry(
-            appointment=current,
-            action=action,
-            # an undone change is true of no session any more
-            change=None if action == AuditAction.UNDONE else change,
-            sequence=current.sequence,
-            by=by or change.by,
-            at=now or change.at,
-            reason=reason,
-            before=before[current.pk],
-            after=facts(current),
-        )
-        for current in rows
+        _entry(current, action, before[current.pk], change=change, by=change.by, at=change.at, reason=reason) for current in rows
     )
 
 
-def _free(change: Change, places: Sequence[Appointment]) -> None:
-    """Note what became free, and keep it while the change can be undone."""
-    ahead = [place for place in places if place.starts_at > change.at]
+def _wish(change: Change, wishes: Sequence[NewWish]) -> None:
+    """Let planned dates wish for what they moved to, and remember what they wished before."""
+    new = {wish.appointment.pk: wish for wish in wishes}
+    planned = list(PlannedDate.objects.filter(appointment__in=new))
+    if not planned:
+        return
+    change.wishes = {str(each.pk): {field: getattr(each, field) for field in WISH} for each in planned}
+    change.save(update_fields=["wishes"])
+    for each in planned:
+        assert each.appointment_id is not None
+        wish = new[each.appointment_id]
+        each.wished_date, each.wished_time = wish.on, time(wish.minute // 60, wish.minute % 60)
+        each.wished_therapist_id = wish.therapist_id
+        each.outcome, each.reason = wish.outcome, dict(wish.reason)
+    PlannedDate.objects.bulk_update(planned, WISH)
+
+
+def _wish_as_before(change: Change) -> None:
+    planned = list(PlannedDate.objects.filter(pk__in=change.wishes))
+    for each in planned:
+        for field, value in change.wishes[str(each.pk)].items():
+            setattr(each, field, value)
+    PlannedDate.objects.bulk_update(planned, WISH)
+
+
+def _true_before(undone: Iterable[AuditEntry]) -> dict[UUID, UUID]:
+    """By session, the change that an undone one had taken the place of. Its notice holds again, so it must not be lost."""
+    wanted = {(entry.appointment_id, entry.sequence - 1) for entry in undone}
+    earlier = AuditEntry.objects.filter(appointment__in=[pk for pk, _sequence in wanted], change__undone_at=None)
+    return {
+        pk: change
+        for pk, sequence, change in earlier.exclude(change=None).values_list("appointment", "sequence", "change")
+        if (pk, sequence) in wanted
+    }
+
+
+def _speak_of_the_restored(versions: Mapping[UUID, tuple[int, int]]) -> None:
+    """Let notices that wait and spoke of a session as it was, and is again, speak of its version now; or they were dropped."""
+    waiting = Notification.objects.filter(appointment__in=versions, state=NotificationState.QUEUED)
+    holding = [notice for notice in waiting if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
+    for notice in holding:
+        assert notice.appointment_id is not None
+        notice.sequence = versions[notice.appointment_id][1]
+    Notification.objects.bulk_update(holding, ["sequence"])
+
+
+def _note_free(places: Iterable[Appointment], *, offer_from: datetime, change: Change | None = None) -> None:
     FreedTime.objects.bulk_create(
         FreedTime(
             therapist_id=place.therapist_id,
             starts_at=place.blocked_from,
             ends_at=place.blocked_until,
             change=change,
-            offer_from=change.undo_until,
+            offer_from=offer_from,
         )
-        for place in ahead
+        for place in places
     )
+
+
+def _free(change: Change, places: Sequence[Appointment]) -> None:
+    """Note what became free, and keep it while the change can be undone."""
+    ahead = [place for place in places if place.starts_at > change.at]
+    _note_free(ahead, offer_from=change.undo_until, change=change)
     if change.undo_until == change.at or not ahead:
         return
     hold = Hold.objects.create(

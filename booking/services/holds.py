@@ -116,11 +116,12 @@ class Booked:
 
 
 @transaction.atomic
-def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime) -> Booked:
+def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime, undo_for: timedelta = timedelta(0)) -> Booked:
     """Turn everything held into appointments of ``client``, with history, audit and one notice, in one transaction.
 
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
-    KeyReused. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times.
+    KeyReused. ``undo_for``: how long it can be undone and its notice waits. Raises HoldOver when the ten minutes are over,
+    ClientBusy when the client has a session at one of the times.
     """
     hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     lock_client(client.pk)
@@ -136,7 +137,9 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
     if len(appointments) != hold.size:
         raise HoldOver
 
-    request = BookingRequest.objects.create(client=client, key=key, content=content, created_at=now)
+    request = BookingRequest.objects.create(
+        client=client, key=key, content=content, created_at=now, undo_until=now + undo_for if undo_for else None
+    )
     series = _series(hold, client, request, now) if hold.plan else None
     booked = {"client": client, "status": AppointmentStatus.BOOKED, "held_until": None, "request": request, "series": series}
     with overlap_raises():
@@ -151,10 +154,8 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
     )
     hold.state = HoldState.BOOKED
     hold.save(update_fields=["state"])
-    if series is not None:
-        enqueue(NotificationKind.CONFIRMATION, client=client, series=series, now=now)
-    else:
-        enqueue(NotificationKind.CONFIRMATION, client=client, appointment=appointments[0], now=now)
+    about: dict[str, Any] = {"series": series} if series is not None else {"appointment": appointments[0]}
+    enqueue(NotificationKind.CONFIRMATION, client=client, now=now, due_at=request.undo_until, **about)
     return Booked(request, appointments, series, repeated=False)
 
 

@@ -18,6 +18,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from booking.enums import Outcome
+from booking.models import Appointment
+from booking.services.policy import deadline
 
 register = template.Library()
 
@@ -91,6 +93,19 @@ def money(value: Any, currency: str) -> str:
 def knot(outcome: str) -> str:
     """The word by which the style sheet knows an outcome."""
     return {Outcome.OTHER_THERAPIST: "other", Outcome.NOT_POSSIBLE: "lost"}.get(Outcome(outcome), outcome)
+
+
+@register.filter
+def first_word(value: str) -> str:
+    """Ada, of Ada Okafor"""
+    return value.partition(" ")[0]
+
+
+@register.filter
+def free_until(session: Appointment) -> str:
+    """Monday 8 March, 9:00: until when a session can be moved or cancelled freely"""
+    local = deadline(session).astimezone(ZoneInfo(session.zone))
+    return f"{long_day(local)}, {clock(local)}"
 
 
 @register.simple_tag

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import Calendar, monthrange
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from booking.access import client_of, holder
 from booking.engine.recurrence import InvalidCourse
 from booking.engine.slots import Offer, Offers
 from booking.exceptions import BookingError
-from booking.forms import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
+from booking.forms.booking import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
 from booking.queries import availability, first_free, moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
@@ -33,6 +33,7 @@ from therapists.models import Therapist, Treatment
 AREAS_KEY = "areas"
 SOONEST_DAYS = 14
 NEXT_FREE_TIMES = 5
+YEARS = timedelta(days=5 * 366)
 NOON, EVENING, MIDNIGHT = 12 * 60, 17 * 60, 24 * 60
 
 
@@ -114,8 +115,9 @@ def when(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     problem, status = "", 200
     if request.method == "POST":
-        day = _day_asked(request) or timezone.localdate(now)
-        form = WhenForm(request.POST, offers=_one_a_time(_availability(wanted, day, day, now).of(day)))
+        day = day_asked(request) or timezone.localdate(now)
+        free = availability(wanted.treatment.pk, first=day, last=day, now=now, therapists=wanted.therapists)
+        form = WhenForm(request.POST, offers=one_a_time(free.of(day)))
         if form.is_valid():
             try:
                 return _held(request, wanted, form.chosen, now)
@@ -123,9 +125,14 @@ def when(request: HttpRequest) -> HttpResponse:
                 problem, status = str(refusal), 409
         else:
             problem, status = str(form.errors["start"][0]), 409 if request.POST.get("start") else 422
-    offers, shown = _offers_around(request, wanted, now)
-    form = WhenForm(offers=_one_a_time(offers.of(shown)))
-    context = _when_context(wanted, offers, shown, form, now) | {"problem": problem}
+    offers, shown = offers_around(day_asked(request), wanted.treatment, now, therapists=wanted.therapists)
+    context = {
+        "step": "when",
+        "wanted": wanted,
+        "what_url": reverse("booking:what"),
+        "problem": problem,
+        **times_context(offers, shown, wanted.treatment, now, base=f"{reverse('booking:when')}?{wanted.query}"),
+    }
     return render(request, "booking/when.html", context, status=status)
 
 
@@ -140,8 +147,10 @@ def _held(request: HttpRequest, wanted: Wanted, offer: Offer, now: datetime) -> 
     return redirect("booking:plan", hold.pk)
 
 
-def _when_context(wanted: Wanted, offers: Offers, shown: date, form: WhenForm, now: datetime) -> dict[str, Any]:
+def times_context(offers: Offers, shown: date, treatment: Treatment, now: datetime, *, base: str) -> dict[str, Any]:
+    """What the pages with days and free times show of ``offers``, for the day ``shown``; ``base`` is their own address."""
     today = timezone.localdate(now)
+    form = WhenForm(offers=one_a_time(offers.of(shown)))
     free = {each: starts.bit_count() for each in offers.axis.days if (starts := offers.by_anyone(each))}
     week = days_of_week(shown)
     parts = (
@@ -152,48 +161,48 @@ def _when_context(wanted: Wanted, offers: Offers, shown: date, form: WhenForm, n
     times = [(name, [item for item in form.offers.items() if item[1].minute in minutes]) for name, minutes in parts]
     month = Calendar().monthdatescalendar(shown.year, shown.month)
     return {
-        "step": "when",
-        "wanted": wanted,
-        "base": f"{reverse('booking:when')}?{wanted.query}",
-        "what_url": reverse("booking:what"),
+        "base": base,
         "shown": shown,
         "week": [(each, free.get(each, 0), each < today) for each in week],
         "week_before": week[0] - timedelta(days=1) if week[0] > today else None,
-        "week_after": week[6] + timedelta(days=1) if week[6] < today + wanted.treatment.horizon else None,
+        "week_after": week[6] + timedelta(days=1) if week[6] < today + treatment.horizon else None,
         "month": [[(each if each.month == shown.month else None, free.get(each, 0)) for each in row] for row in month],
         "parts": [(name, offers) for name, offers in times if offers],
         "form": form,
+        "zone": treatment.location.zone,
         "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
     }
 
 
-def _offers_around(request: HttpRequest, wanted: Wanted, now: datetime) -> tuple[Offers, date]:
-    """Every offer of the month (and the week) of the day asked for, and that day; without one the first that is free."""
+def offers_around(
+    asked: date | None, treatment: Treatment, now: datetime, *, therapists: Collection[UUID] | None, **situation: Any
+) -> tuple[Offers, date]:
+    """Every offer of the month (and the week) of the day asked for, and that day; without one the first that is free.
+
+    ``situation`` is whatever else ``availability`` shall know.
+    """
     today = timezone.localdate(now)
-    asked = _day_asked(request)
     if asked is None:
-        soonest = first_free(wanted.treatment.pk, now=now, therapists=wanted.therapists)
+        soonest = first_free(treatment.pk, now=now, therapists=therapists)
         shown = soonest.day if soonest else today
     else:
-        shown = min(max(asked, today), today + wanted.treatment.horizon)
+        shown = min(max(asked, today), today + treatment.horizon)
     week = days_of_week(shown)
     first = min(shown.replace(day=1), week[0])
     last = max(shown.replace(day=monthrange(shown.year, shown.month)[1]), week[6])
-    return _availability(wanted, first, last, now), shown
+    return availability(treatment.pk, first=first, last=last, now=now, therapists=therapists, **situation), shown
 
 
-def _day_asked(request: HttpRequest) -> date | None:
+def day_asked(request: HttpRequest) -> date | None:
+    """The day in the address; None without one, and for one that lies years away."""
     try:
-        return date.fromisoformat(request.GET.get("day", ""))
+        day = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:
         return None
+    return day if abs(day - timezone.localdate()) <= YEARS else None
 
 
-def _availability(wanted: Wanted, first: date, last: date, now: datetime) -> Offers:
-    return availability(wanted.treatment.pk, first=first, last=last, now=now, therapists=wanted.therapists)
-
-
-def _one_a_time(offers: Iterable[Offer]) -> list[Offer]:
+def one_a_time(offers: Iterable[Offer]) -> list[Offer]:
     """Of several therapists who are free at the same time the first; the list is by time already."""
     times: dict[int, Offer] = {}
     for offer in offers:

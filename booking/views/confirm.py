@@ -12,14 +12,15 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from booking.access import client_of, may_see_request
 from booking.enums import HoldState, Outcome
-from booking.exceptions import BookingError, HoldOver
-from booking.forms import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
-from booking.ical import calendar
+from booking.exceptions import BookingError, HoldOver, UndoOver
+from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
+from booking.ical import GONE, calendar
 from booking.models import BookingRequest, Hold
+from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.models import Client, User
@@ -125,7 +126,7 @@ def _sign_in_and_book(
 def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: datetime, *, agreed: bool) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
-        booked = book_hold(hold, client=client, key=key, by=request.user, now=now)
+        booked = book_hold(hold, client=client, key=key, by=request.user, now=now, undo_for=UNDO_LASTS)
     except HoldOver:
         return over(request, hold)
     except BookingError as refusal:
@@ -164,19 +165,40 @@ def _you(
 @never_cache
 def booked(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What was booked, for its client's eyes."""
-    made = _own_request(request, pk)
+    return _booked(request, _own_request(request, pk), timezone.now())
+
+
+@require_POST
+@never_cache
+def undo_booked(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take back what was just booked."""
+    made, now = _own_request(request, pk), timezone.now()
+    assert isinstance(request.user, User)
+    try:
+        undo_booking(made, by=request.user, now=now)
+    except UndoOver as refusal:
+        return _booked(request, made, now, problem=str(refusal))
+    return redirect("booking:booked", made.pk)
+
+
+def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, problem: str = "") -> HttpResponse:
+    if made.undone_at is not None:
+        return render(request, "booking/undone.html", {"page": "sessions"})
     appointments = list(made.appointments.select_related("therapist", "treatment__location", "room").order_by("starts_at"))
     series = getattr(made, "series", None)
     context = {
         "request_made": made,
         "appointments": appointments,
-        "first": appointments[0],
+        "first": next((each for each in appointments if each.status not in GONE), appointments[0]),
+        "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],
         "lost": [planned for planned in series.planned_dates.all() if planned.outcome == Outcome.NOT_POSSIBLE] if series else [],
         "zone": appointments[0].zone,
+        "can_undo": made.can_be_undone(now) and not any(each.sequence for each in appointments),
+        "problem": problem,
     }
-    return render(request, "booking/booked.html", context)
+    return render(request, "booking/booked.html", context, status=409 if problem else 200)
 
 
 @require_safe

@@ -1,20 +1,231 @@
-"""My sessions: what is ahead and what was."""
+"""My sessions: what is ahead and what was, the way in, and the calendar files."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from booking.access import appointments_of
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from booking.access import appointments_of, changes_of, is_somebody
+from booking.engine.recurrence import ClockChange, changes_met
+from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
+from booking.forms.codes import AddressForm, CodeForm
+from booking.ical import GONE, calendar
+from booking.models import Appointment, AuditEntry, Change
+from clients.models import User
+from clients.proof import AddressProof, sign_in
+
+#: The states of a session that is still to come or under way.
+AHEAD = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A session as its client sees it. ``number`` and ``of``: its place in its series, in order of the dates planned."""
+
+    session: Appointment
+    number: int
+    of: int
+    outcome: Outcome
+    clock_change: ClockChange | None
+    can_change: bool
+
+
+@dataclass(frozen=True)
+class Course:
+    """A series on the margin of the page, as one thread."""
+
+    session: Appointment
+    outcomes: Sequence[str]
+    done: int
+    cancelled: int
+
+    @property
+    def left(self) -> int:
+        return len(self.outcomes) - self.done - self.cancelled
 
 
 @require_safe
 @never_cache
 def sessions(request: HttpRequest) -> HttpResponse:
-    """A client's sessions, or those that the links they opened speak of."""
+    """A client's sessions, or those that the links they opened speak of; for nobody in particular the way in."""
     now = timezone.now()
-    seen = appointments_of(request, now).order_by("starts_at")
-    return render(request, "booking/sessions.html", {"ahead": [each for each in seen if each.ends_at > now]})
+    if not is_somebody(request, now):
+        return _way_in(request)
+    return sessions_page(request, now)
+
+
+def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> HttpResponse:
+    """The page itself. A ``problem`` says why something could not be done."""
+    seen = list(_shown(request, now))
+    courses = _courses(seen)
+    entries = _entries(seen, courses, now)
+    ahead = [entry for entry in entries if entry.session.status in AHEAD and entry.session.ends_at > now]
+    past = [entry for entry in reversed(entries) if entry not in ahead]
+    context = {
+        "page": "sessions",
+        "ahead": ahead,
+        "past": past,
+        "courses": [_course(rows) for rows in courses.values() if any(row.ends_at > now for row in rows)],
+        "people": sorted({each.client.name for each in seen if each.client}),
+        "undoable": _undoable(request, now),
+        "problem": problem,
+    }
+    return render(request, "booking/sessions.html", context, status=409 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def sign_in_by_code(request: HttpRequest) -> HttpResponse:
+    """The address, then the six digits that were sent there. Known and unknown addresses get the same answers until then."""
+    if request.user.is_authenticated:
+        return redirect("booking:sessions")
+    return _way_in(request)
+
+
+@require_safe
+@never_cache
+def session_calendar(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One session as a calendar file; fetched again later it brings what changed."""
+    return _file(appointments_of(request, timezone.now()).filter(pk=pk), "session.ics")
+
+
+@require_safe
+@never_cache
+def series_calendar(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The sessions of a series as one file, those cancelled since marked as such."""
+    return _file(appointments_of(request, timezone.now()).filter(series=pk), "series.ics")
+
+
+def _way_in(request: HttpRequest) -> HttpResponse:
+    proof = AddressProof.resume(request)
+    if proof is None or "again" in request.GET:
+        return _address(request)
+    if "resend" in request.POST:
+        proof.resend()
+        return redirect("booking:sign_in")
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        if proof.accepts(form.cleaned_data["code"]):
+            return _proved(request, proof)
+        if AddressProof.resume(request) is None:
+            messages.warning(request, _("That was the wrong code five times, so it no longer counts. Please ask for a new one."))
+            return redirect("booking:sign_in")
+        form.add_error("code", _("This is not the code we sent. Please type it again."))
+    return _ask(request, form, email=proof.email)
+
+
+def _address(request: HttpRequest) -> HttpResponse:
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        nothing_typed = {"name": "", "phone": ""}
+        if AddressProof.begin(request, email=form.cleaned_data["email"], details=nothing_typed) is not None:
+            return redirect("booking:sign_in")
+        form.add_error("email", _("Too many codes were asked for. Please wait a minute and try again."))
+    return _ask(request, form)
+
+
+def _ask(request: HttpRequest, form: AddressForm | CodeForm, *, email: str = "") -> HttpResponse:
+    context = {"page": "sessions", "form": form, "email": email}
+    return render(request, "booking/sign_in.html", context, status=422 if form.is_bound else 200)
+
+
+def _proved(request: HttpRequest, proof: AddressProof) -> HttpResponse:
+    email = proof.email
+    proof.abort()
+    user = User.objects.filter(email=email, is_active=True).first()
+    if user is None:
+        messages.info(
+            request,
+            _("Nothing was booked here with this address. If we booked for you, open the link in our message, or call us."),
+        )
+        return redirect("booking:sign_in")
+    second_factor_first = sign_in(request, user)
+    return second_factor_first or redirect("booking:sessions")
+
+
+def _shown(request: HttpRequest, now: datetime) -> Collection[Appointment]:
+    seen = appointments_of(request, now).select_related("planned_date__wished_therapist")
+    return seen.exclude(request__undone_at__isnull=False).order_by("starts_at")
+
+
+def _courses(seen: Collection[Appointment]) -> dict[UUID, list[Appointment]]:
+    """The whole series of the sessions shown, for their places in it and the thread."""
+    wanted = {each.series_id for each in seen if each.series_id}
+    found: dict[UUID, list[Appointment]] = {}
+    rows = Appointment.objects.filter(series__in=wanted).select_related("planned_date", "treatment")
+    for row in rows.order_by("position"):
+        assert row.series_id is not None
+        found.setdefault(row.series_id, []).append(row)
+    return found
+
+
+def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]], now: datetime) -> list[Entry]:
+    places = {row.pk: (number, len(rows)) for rows in courses.values() for number, row in enumerate(rows, 1)}
+    met: dict[str, Any] = {
+        zone: changes_met(ZoneInfo(zone), {each.local_date for each in seen if each.zone == zone and each.status not in GONE})
+        for zone in {each.zone for each in seen}
+    }
+    return [
+        Entry(
+            session,
+            *places.get(session.pk, (1, 1)),
+            _outcome(session),
+            met[session.zone].get(session.local_date),
+            session.status in CHANGEABLE and session.starts_at > now,
+        )
+        for session in seen
+    ]
+
+
+def _course(rows: Sequence[Appointment]) -> Course:
+    return Course(
+        rows[0],
+        [_outcome(row).value for row in rows],
+        done=sum(row.status == AppointmentStatus.DONE for row in rows),
+        cancelled=sum(row.status in GONE for row in rows),
+    )
+
+
+def _outcome(session: Appointment) -> Outcome:
+    """What became of the date that the series wished for; a session of its own is always as wished."""
+    if session.status in GONE:
+        return Outcome.NOT_POSSIBLE
+    wish = getattr(session, "planned_date", None)
+    if wish is None:
+        return Outcome.KEPT
+    if wish.wished_therapist_id not in (None, session.therapist_id):
+        return Outcome.OTHER_THERAPIST
+    as_wished = (session.local_date, session.local_time) == (wish.wished_date, wish.wished_time)
+    return Outcome.KEPT if as_wished else Outcome.MOVED
+
+
+def _undoable(request: HttpRequest, now: datetime) -> list[tuple[Change, list[Appointment]]]:
+    """What can still be undone, the latest first, each with the sessions it was about."""
+    entries = AuditEntry.objects.select_related("appointment").order_by("appointment__starts_at")
+    changes = changes_of(request, now).filter(undone_at=None, undo_until__gt=now)
+    return [
+        (change, list({entry.appointment_id: entry.appointment for entry in change.audit_entries.all()}.values()))
+        for change in changes.prefetch_related(Prefetch("audit_entries", entries))
+    ]
+
+
+def _file(appointments: Collection[Appointment], name: str) -> HttpResponse:
+    found = list(appointments)
+    if not found:
+        raise Http404
+    response = HttpResponse(calendar(found, now=timezone.now()), content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -15,6 +15,8 @@ from config.local.bootstrap import ROOT, say
 
 BIN = Path(sys.executable).parent
 DEEP_CASES = "100000"
+#: Programs (and the Debian packages of the same names) that tests run, and which tests these are.
+PROGRAMS = {"chromium": "the browser tests", "khal": "the tests of the calendar files"}
 #: Zones at both ends of the calendar, in which a machine that trusts its own clock goes wrong.
 FAR_ZONES = ("Pacific/Kiritimati", "America/St_Johns")
 PRODUCTION = {
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.bench or options.drills:
         return _figures("bench" if options.bench else "drills")
-    if not _chromium():
+    if not _has_programs():
         return 1
     began = time.monotonic()
     failed = [step.name for step in _steps(deep=options.deep) if not step.run()]
@@ -80,17 +82,18 @@ def _figures(folder: str) -> int:
     return subprocess.run([sys.executable, "-m", "tests.figures", folder], cwd=ROOT).returncode
 
 
-def _chromium() -> bool:
-    """Browser tests are never skipped: where there is no Chromium it is installed, or the command to do so is named."""
-    if shutil.which("chromium"):
+def _has_programs() -> bool:
+    """No test is skipped for want of a program: what is missing is installed, or the command to do so is named."""
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    if not missing:
         return True
-    install = "apt-get install --yes --no-install-recommends chromium"
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        say("Installing Chromium …")
+        say(f"Installing {' and '.join(missing)} …")
         quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
         subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
-        subprocess.run(install.split(), **quiet)  # type: ignore[call-overload]
-        if shutil.which("chromium"):
-            return True
-    say(f"Chromium is missing, and the browser tests need it. Install it with: {install}")
-    return False
+        subprocess.run(install, **quiet)  # type: ignore[call-overload]
+        missing = [name for name in missing if not shutil.which(name)]
+    for name in missing:
+        say(f"{name} is missing, and {PROGRAMS[name]} need it. Install it with: {' '.join(install)}")
+    return not missing

@@ -34,11 +34,11 @@ def book(practice: SimpleNamespace, now: datetime) -> Callable[..., Appointment]
 def book_series(practice: SimpleNamespace, now: datetime) -> Callable[..., Booked]:
     """Book Ada with Tess on eight Tuesdays at 9:00, from 9 March 2027 on."""
 
-    def book_series(count: int = 8) -> Booked:
+    def book_series(count: int = 8, **more: Any) -> Booked:
         course = Course(
             starts_on=NINE.date(), phases=(Phase(Weekly((1,)), count=count),), minutes=(540,), therapists=(practice.tess.pk,)
         )
         hold = hold_course(course, practice.treatment, owner="a browser", now=now)
-        return book_hold(hold, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now)
+        return book_hold(hold, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now, **more)
 
     return book_series

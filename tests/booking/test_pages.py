@@ -132,7 +132,7 @@ def test_what_is_missing_is_said_in_plain_words_beside_the_field_and_on_top(clie
     assert "This field is required" not in text
     for words in (
         "Please tell us your name. Your times are still held.",
-        "This does not look like an e-mail address. Your times are still held; please check it.",
+        "This does not look like an e-mail address. Please check it. Your times are still held.",
         "This does not look like a phone number. Nothing was lost; please check it.",
         "Please agree first. Your times are still held.",
     ):

@@ -13,6 +13,10 @@ import time_machine
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests.booking.conftest import book, book_series
+
+__all__ = ["book", "book_series"]  # fixtures, for the sessions that a journey begins with
+
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
 
 CHROMIUM = shutil.which("chromium")

@@ -21,6 +21,7 @@ from booking.engine.recurrence import (
     Phase,
     Rest,
     Weekly,
+    changes_met,
     clock_changes,
 )
 from tests.booking.engine.planning import JONAS, MONDAY_TO_FRIDAY, START, TESS, TUESDAY, at, daily, day, weekly
@@ -254,3 +255,51 @@ def test_clock_changes(zone, after, until, changes):
     found = clock_changes(ZoneInfo(zone), date(2027, *after), date(2027, *until))
 
     assert list(found) == [ClockChange(date(2027, month, on), minutes) for month, on, minutes in changes]
+
+
+def part(phases, first, last, starts_on):
+    """Positions of a course that began on a Tuesday, from another day at ten."""
+    course = Course(date(2027, 3, 9), phases, (at("9:00"),), rest=Rest(days=1))
+    return course.part(first, last, starts_on=starts_on, minute=at("10:00"), therapists=())
+
+
+def test_the_rest_of_a_weekly_course_takes_its_weekday_along():
+    rest = part((Phase(Weekly((TUESDAY,)), 8),), 3, 8, date(2027, 3, 25))
+
+    assert wished(rest) == [date(2027, 3, 25) + timedelta(weeks=n) for n in range(6)]
+    assert (rest.minutes, rest.rest) == ((at("10:00"),), Rest(days=1))
+
+
+def test_the_rest_of_a_course_every_other_week_stays_every_other_week():
+    rest = part((Phase(Weekly((TUESDAY,), every_weeks=2), 4),), 2, 3, date(2027, 3, 24))
+
+    assert wished(rest) == [date(2027, 3, 24), date(2027, 4, 7)]
+
+
+def test_two_weekdays_move_by_the_same_number_of_days():
+    rest = part((Phase(Weekly((TUESDAY, THURSDAY)), 6),), 2, 5, date(2027, 3, 12))
+
+    assert [day.weekday() for day in wished(rest)] == [4, 2, 4, 2]
+
+
+def test_a_daily_phase_that_is_half_over_goes_on_before_the_weekly_one():
+    rest = part((Phase(Daily(MONDAY_TO_FRIDAY), 5), Phase(Weekly((TUESDAY,)), 3)), 4, 7, date(2027, 3, 12))
+
+    assert wished(rest) == [date(2027, 3, 12), date(2027, 3, 15), date(2027, 3, 23), date(2027, 3, 30)]
+
+
+def test_a_date_added_past_the_end_belongs_to_the_last_rhythm():
+    rest = part((Phase(Weekly((TUESDAY,)), 3),), 3, 5, date(2027, 3, 23))
+
+    assert wished(rest) == [date(2027, 3, 23), date(2027, 3, 30), date(2027, 4, 6)]
+
+
+def test_a_clock_change_is_met_by_the_first_date_after_it_within_a_week():
+    days = [date(2027, 3, 22), date(2027, 3, 29), date(2027, 3, 30), date(2027, 11, 1), date(2027, 12, 1)]
+
+    met = changes_met(ZoneInfo("Europe/London"), days)
+
+    assert {day: (change.on, change.minutes) for day, change in met.items()} == {
+        date(2027, 3, 29): (date(2027, 3, 28), 60),
+        date(2027, 11, 1): (date(2027, 10, 31), -60),
+    }

@@ -25,6 +25,10 @@ def words(html):
     return " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL).split())
 
 
+def token_in(message):
+    return re.search(r"/l/([\w-]+)/", message.body)[1]
+
+
 def move(appointment, practice, now, **by):
     move_sessions([Move(appointment, practice.tess.pk, appointment.starts_at + timedelta(**by))], by=practice.finn, now=now)
     appointment.refresh_from_db()
@@ -118,6 +122,69 @@ def test_a_cancellation_names_the_session_and_what_remains(book, book_series, pr
     assert "Your other dates" not in bo.body
 
 
+def test_a_series_cancelled_is_one_notice_with_every_date_and_one_calendar_part(book_series, practice, now, mailoutbox):
+    booked = book_series(count=8)
+    send_due(now)
+    cancel_sessions(booked.appointments, by=practice.finn, now=now)
+
+    send_due(now)
+
+    message = mailoutbox[-1]
+    assert message.subject == "Cancelled: 8 sessions, from Tuesday 9 March on"
+    for text in (message.body, words(part(message, "text/html"))):
+        assert "Cancelled: 8 sessions, from Tuesday 9 March on." in text
+        assert "8 sessions, Two areas, 30 minutes each. These times are no longer yours, Ada." in text
+        assert "Your other dates" not in text
+        assert all(date in text for date in ("Tue 9 Mar", "Tue 30 Mar", "Tue 27 Apr"))
+    file = Calendar.from_ical(part(message, "text/calendar"))
+    assert str(file["METHOD"]) == "CANCEL"
+    assert {(str(event["UID"]), event["SEQUENCE"], str(event["STATUS"])) for event in file.events} == {
+        (f"{each.pk}@localhost", 1, "CANCELLED") for each in booked.appointments
+    }
+
+
+def test_a_series_moved_is_one_notice_with_old_and_new(book_series, practice, now, mailoutbox):
+    booked = book_series(count=4)
+    send_due(now)
+    moves = [Move(each, practice.tess.pk, each.starts_at + timedelta(days=2, hours=1)) for each in booked.appointments[1:]]
+    move_sessions(moves, by=practice.finn, now=now)
+
+    send_due(now)
+
+    message = mailoutbox[-1]
+    assert message.subject == "Moved: 3 sessions, first on Thursday 18 March at 10:00"
+    assert "3 sessions, Two areas, 30 minutes each. Your other dates stay as they are. The first one:" in message.body
+    assert "Thu 25 Mar, 10:00–10:30, Tess Oduya (instead of Tue 23 Mar, 9:00)" in message.body
+    assert "Thu 25 Mar 10:00 Tess Oduya instead of Tue 23 Mar, 9:00" in words(part(message, "text/html"))
+    events = Calendar.from_ical(part(message, "text/calendar")).events
+    assert {(str(event["UID"]), event["SEQUENCE"]) for event in events} == {
+        (f"{each.pk}@localhost", 1) for each in booked.appointments[1:]
+    }
+
+
+def test_a_late_cancellation_is_called_so(book, practice, now, mailoutbox):
+    cancel_sessions([book()], by=practice.ada.user, now=NINE - timedelta(hours=3))
+
+    send_due(NINE - timedelta(hours=3))
+
+    assert "Tuesday 9 March was cancelled late, and we have noted it as such." in mailoutbox[-1].body
+
+
+def test_every_notice_about_sessions_has_a_link_of_its_own_before_the_telephone(book, practice, now, mailoutbox):
+    appointment = book()
+    send_due(now)
+    moved = move(appointment, practice, now, hours=1)
+    send_due(now)
+    cancel_sessions([moved], by=practice.finn, now=now)
+    send_due(now)
+
+    assert len({token_in(message) for message in mailoutbox}) == 3
+    for message in mailoutbox:
+        for text in (message.body, part(message, "text/html")):
+            assert text.index(f"/l/{token_in(message)}/") < text.index("020 7946 0010")
+    assert "This takes the place of Tuesday 9 March, 9:00." in mailoutbox[1].body
+
+
 def test_a_practice_without_telephone_leaves_no_gap(book, practice, now, mailoutbox):
     practice.treatment.location.phone = ""
     practice.treatment.location.save()
@@ -137,7 +204,8 @@ def test_html_is_inlined_dark_mode_stays_and_nothing_is_fetched(book, now, mailo
     html = part(mailoutbox[0], "text/html")
     assert "prefers-color-scheme: dark" in html
     assert re.search(r'<td class="sheet"[^>]*style="[^"]*background: ?#FFFDF9', html)
-    assert not re.search(r"<img|<link|url\(|https?://", html)
+    assert not re.search(r"<img|<link|url\(", html)
+    assert re.findall(r"https?://[^\"]+", html) == [f"http://localhost:8000/l/{token_in(mailoutbox[0])}/"]
 
 
 def test_names_are_escaped_in_html_and_plain_in_text(book, practice, now, mailoutbox):

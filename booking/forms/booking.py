@@ -1,4 +1,4 @@
-"""The client's three screens as forms. Every value that comes back is checked against what is offered at that moment."""
+"""The three screens of a booking as forms."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Field, Layout
+from crispy_forms.layout import Field
 from django import forms
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from phonenumber_field.formfields import PhoneNumberField
 
 from booking.engine.recurrence import Course, Daily, Once, Phase, Weekly
 from booking.engine.slots import Offer
+from booking.forms import codes
+from booking.forms.layout import choices_of, helper
 from booking.templatetags.unknot import icon, money
 from therapists.models import BodyArea, Therapist, Treatment
 
@@ -35,21 +38,6 @@ class Rhythm:
         (DAILY, _("Daily"), _("a short course")),
         (BOTH, _("Both"), _("five daily, then weekly")),
     )
-
-
-def helper(*fields: Any) -> FormHelper:
-    """The page draws the form tag, the token and the buttons; crispy draws the fields."""
-    made = FormHelper()
-    made.form_tag = False
-    made.disable_csrf = True
-    made.layout = Layout(*fields)
-    return made
-
-
-def choices_of(form: forms.Form, name: str) -> forms.ChoiceField:
-    field = form.fields[name]
-    assert isinstance(field, forms.ChoiceField)
-    return field
 
 
 class AreasForm(forms.Form):
@@ -187,6 +175,13 @@ def course_of(rhythm: str, count: int, offer: Offer, *, wished: UUID | None) -> 
     return Course(starts_on=offer.day, phases=phases, minutes=(offer.minute,), therapists=therapists)
 
 
+def reassure(field: forms.Field) -> None:
+    """Let the errors of a field end by saying that nothing is lost."""
+    field.error_messages = {
+        code: format_lazy("{} {}", said, _("Your times are still held.")) for code, said in field.error_messages.items()
+    }
+
+
 class ConsentField(forms.BooleanField):
     """Agreement to a text, which is the label of the tick; where errors are listed it goes by ``short_label``."""
 
@@ -194,22 +189,14 @@ class ConsentField(forms.BooleanField):
     default_error_messages = {"required": _("Please agree first. Your times are still held.")}
 
 
-class KnownForm(forms.Form):
+class KnownForm(codes.AddressForm):
     """Somebody who was here before: the address is enough."""
 
-    email = forms.EmailField(
-        label=_("E-mail"),
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        help_text=_("We send a six-digit code there. There is no password."),
-        error_messages={
-            "required": _("Please tell us your e-mail address. Your times are still held."),
-            "invalid": _("This does not look like an e-mail address. Your times are still held; please check it."),
-        },
-    )
     agree = ConsentField()
 
     def __init__(self, *args: Any, consent: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        reassure(self.fields["email"])
         self.fields["agree"].label = consent
         self.helper = helper(*(Field(name) for name in self.fields))
 
@@ -253,23 +240,13 @@ class ConfirmForm(forms.Form):
         self.helper = helper(*(Field(name) for name in self.fields))
 
 
-class CodeForm(ConfirmForm):
-    code = forms.CharField(
-        label=_("Code from the e-mail"),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "maxlength": "9"}),
-        help_text=_("This is how we know the address is yours."),
-        error_messages={"required": _("Please type the six digits from the e-mail. Your times are still held.")},
-    )
+class CodeForm(codes.CodeForm, ConfirmForm):
+    wrong_length = _("Our codes have six digits. Your times are still held. Please type it again.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        reassure(self.fields["code"])
         self.helper = helper(Field("code", wrapper_class="code-field"), Field("key"))
-
-    def clean_code(self) -> str:
-        code = "".join(self.cleaned_data["code"].split())
-        if len(code) != 6 or not code.isdecimal():
-            raise forms.ValidationError(_("Our codes have six digits. Your times are still held. Please type it again."))
-        return code
 
 
 class NameForm(ConfirmForm):
