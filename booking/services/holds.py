@@ -116,11 +116,12 @@ class Booked:
 
 
 @transaction.atomic
-def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime) -> Booked:
+def book_hold(hold: Hold, *, client: Client, key: UUID, by: User | None, now: datetime, joining: Series | None = None) -> Booked:
     """Turn everything held into appointments of ``client``, with history, audit and one notice, in one transaction.
 
-    ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
-    KeyReused. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times.
+    ``joining`` is a series of theirs in which a single held date takes its position. ``key`` is the random key of the form. The
+    same key again gives the same booking; the same key for another hold raises KeyReused. Raises HoldOver when the ten minutes
+    are over, ClientBusy when the client has a session at one of the times.
     """
     hold = Hold.objects.select_for_update(no_key=True).select_related("treatment__location").get(pk=hold.pk)
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)
@@ -138,7 +139,13 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime)
 
     request = BookingRequest.objects.create(client=client, key=key, content=content, created_at=now)
     series = _series(hold, client, request, now) if hold.plan else None
-    booked = {"client": client, "status": AppointmentStatus.BOOKED, "held_until": None, "request": request, "series": series}
+    booked = {
+        "client": client,
+        "status": AppointmentStatus.BOOKED,
+        "held_until": None,
+        "request": request,
+        "series": series or joining,
+    }
     with overlap_raises():
         hold.appointments.update(**booked)
     for appointment in appointments:
