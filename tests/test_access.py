@@ -15,6 +15,7 @@ from booking.engine.recurrence import Course, Once, Phase, Weekly
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import hold_course
+from booking.services.waitlist import offer_by_hand, wish
 from tests.access_table import PACKAGES, PEOPLE, TABLE
 from tests.factories import UserFactory
 
@@ -51,6 +52,10 @@ def world(practice, now):
         )
         weekly = Course(date(2027, 3, 10), (Phase(Weekly((2,)), count=3),), (600,), (practice.tess.pk,))
         series = hold_course(weekly, practice.treatment, owner="ada", now=now)
+        days = {"earliest_on": NINE.date(), "latest_on": NINE.date()}
+        waiting = wish(client=practice.ada, treatment=practice.treatment, by=None, now=now, **days)
+        at_three = NINE.replace(hour=15)
+        offered = offer_by_hand(waiting, therapist=practice.jonas, starts_at=at_three, by=practice.finn, now=now)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
         people = {
@@ -61,7 +66,16 @@ def world(practice, now):
             "finn": practice.finn,
             "robin": UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True),
         }
-        yield SimpleNamespace(practice=practice, made=made.request, single=single, series=series, people=people)
+        yield SimpleNamespace(
+            practice=practice,
+            made=made.request,
+            session=made.appointments[0],
+            single=single,
+            series=series,
+            waiting=waiting,
+            offered=offered,
+            people=people,
+        )
 
 
 def address(name, world):
@@ -75,6 +89,9 @@ def address(name, world):
         "booking:hold_again": world.single,
         "booking:booked": world.made,
         "booking:booked_calendar": world.made,
+        "booking:wish_earlier": world.session,
+        "booking:withdraw_wish": world.waiting,
+        "booking:offer": world.offered,
     }
     return reverse(name, args=[objects[name].pk] if name in objects else [])
 

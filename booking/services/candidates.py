@@ -91,6 +91,25 @@ def asker_of(entry: WaitlistEntry) -> Asker:
     )
 
 
+def suiting(entry: WaitlistEntry, *, now: datetime) -> list[Start]:
+    """Every start that is free now for the client of a wish and suits it, by time."""
+    asker = asker_of(entry)
+    today = now.astimezone(entry.treatment.location.tz).date()
+    first, last = max(today, entry.earliest_on), min(entry.latest_on, today + entry.treatment.horizon)
+    if first > last:
+        return []
+    offers = availability(
+        entry.treatment_id,
+        first=first,
+        last=last,
+        now=now,
+        therapists=asker.wanted.therapists or None,
+        client=entry.client_id,
+        ignoring=asker.moving,
+    )
+    return [start for start in offers if asker.wanted.suits(start)]
+
+
 def _series_to_mend(freed: FreedTime, span: Span) -> Iterator[Asker]:
     """Dates of series that were wished for at a start in this time and with this therapist, and had to deviate."""
     first, last = _dates(freed)

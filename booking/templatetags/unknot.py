@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from booking.enums import Outcome
+from therapists.models import Weekday
 
 register = template.Library()
 
@@ -55,6 +56,12 @@ def clock(value: time | datetime | int) -> str:
     if isinstance(value, int):
         value = time(value // 60, value % 60)
     return formats.time_format(value, CLOCK)
+
+
+@register.filter
+def weekday(value: int) -> str:
+    """Tuesday, from 1"""
+    return str(Weekday(value).label)
 
 
 @register.filter
