@@ -316,7 +316,7 @@ class WishForm(EarlierForm):
         ]
 
     def rows(self) -> list[Any]:
-        return [Field("treatment"), *super().rows(), Div(Field("earliest_on"), Field("latest_on"), css_class="two")]
+        return [Field("treatment"), *super().rows(), Div(Field("earliest_on"), Field("latest_on"), css_class="first-last")]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -273,7 +273,8 @@ def _answering(treatment: Treatment, starts_at: datetime, now: datetime) -> Answ
     minute = timedelta(minutes=1)
     quiet = Quiet(*(at.hour * 60 + at.minute for at in (practice.quiet_from, practice.quiet_until)))
     call = last_call(practice.zone, minute_of(starts_at), treatment.notice)
-    return answering(practice.zone, quiet, minute_of(now), max(1, practice.offer_lasts // minute), call)
+    this_minute = int(now.timestamp()) // 60
+    return answering(practice.zone, quiet, this_minute, max(1, practice.offer_lasts // minute), call)
 
 
 def _make_offer(

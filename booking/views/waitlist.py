@@ -129,7 +129,7 @@ def waiting_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     offers = offers_of(request, now).filter(pk__in=Offer.objects.answerable(now).values("pk"))
     return {
         "wishes": list(wishes),
-        "open_offers": list(offers.select_related("treatment__location", "therapist").order_by("expires_at")),
+        "open_offers": list(offers.select_related("treatment__location", "therapist", "replaces").order_by("expires_at")),
     }
 
 
