@@ -67,7 +67,7 @@ def wish(
     ``instead_of`` is a session of theirs for which they want an earlier time. Raises CannotWait; nothing is written then.
     """
     _lock_client(client)
-    _require_sensible(client, treatment, therapists, earliest_on, latest_on, instead_of, now)
+    _require_sensible(client, treatment, therapists, earliest_on, latest_on, starts_from, starts_until, instead_of, now)
     facts = {
         "treatment": treatment,
         "weekdays": sorted(set(weekdays)),
@@ -197,10 +197,14 @@ def _require_sensible(
     therapists: Collection[Therapist],
     earliest_on: date,
     latest_on: date,
+    starts_from: time | None,
+    starts_until: time | None,
     instead_of: Appointment | None,
     now: datetime,
 ) -> None:
     """Raises CannotWait for a wish that no time could ever meet, or that is about somebody else's session."""
+    if starts_from is not None and starts_until is not None and starts_until < starts_from:
+        raise CannotWait(_("The latest time of day is before the earliest. Nothing was changed."))
     if latest_on < max(earliest_on, local_date(treatment.location.zone, minute_of(now))):
         raise CannotWait(_("The last day is over, or before the first. Nothing was changed."))
     able = set(treatment.therapists.filter(is_active=True).values_list("pk", flat=True)) if treatment.is_active else set()
@@ -280,8 +284,14 @@ def _answering(treatment: Treatment, starts_at: datetime, now: datetime) -> Answ
 def _make_offer(
     asker: Asker, choice: Choice, *, until: int, now: datetime, freed: FreedTime | None = None, made_by: User | None = None
 ) -> Offer:
-    """Hold the time, note the offer and queue its notice; raises AlreadyOffered for somebody who decides about another."""
+    """Hold the time, note the offer and queue its notice; raises AlreadyOffered for somebody who decides about another.
+
+    Whoever is refused here is refused before a therapist is locked. PostgreSQL lets others wait for the whole transaction once
+    a lock came from a savepoint that was released, so a refusal after that would end in a deadlock between workers.
+    """
     _lock_client(asker.client)
+    if Offer.objects.filter(client=asker.client, state=OfferState.OPEN).exists():
+        raise AlreadyOffered
     if not asker.client.email:
         raise NobodyToTell
     if asker.entry is not None and not WaitlistEntry.objects.matchable(now).filter(pk=asker.entry.pk).exists():
