@@ -30,7 +30,7 @@ from booking.models import FreedTime, Offer, WaitlistEntry
 from booking.queries import moment_of
 from booking.services.candidates import suiting
 from booking.services.waitlist import offer_by_hand
-from booking.templatetags.unknot import clock, long_day
+from booking.templatetags.unknot import clock, day, long_day
 from therapists.models import Therapist
 
 #: The most free times listed to choose from.
@@ -41,7 +41,7 @@ class OfferForm(forms.Form):
     """One of the free times that suit a wish, by day."""
 
     start = forms.ChoiceField(
-        label=_("free time"),
+        label=_("Free time"),
         error_messages={"invalid_choice": _("This time is no longer free. Nothing was offered; please choose another.")},
     )
 
@@ -52,9 +52,12 @@ class OfferForm(forms.Form):
         field = self.fields["start"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
-            (long_day(day), [(value, f"{clock(start.minute)} {self.people[start.therapist]}") for value, start in group])
-            for day, group in groupby(self.starts.items(), key=lambda item: item[1].day)
+            (long_day(on), [(value, self._in_words(start)) for value, start in group])
+            for on, group in groupby(self.starts.items(), key=lambda item: item[1].day)
         ]
+
+    def _in_words(self, start: Start) -> str:
+        return f"{day(start.day)}, {clock(start.minute)}, {self.people[start.therapist]}"
 
     def offer(self, entry: WaitlistEntry, request: HttpRequest) -> Offer | None:
         """Offer what was chosen; a refusal becomes an error of the form."""
@@ -131,8 +134,8 @@ class WaitlistEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("days"), ordering="latest_on")
     def days(self, entry: WaitlistEntry) -> str:
         if entry.instead_of is not None:
-            return gettext("before %(when)s") % {"when": on_the_clock(entry.instead_of.starts_at)}
-        return f"{long_day(entry.earliest_on)} – {long_day(entry.latest_on)}"
+            return gettext("before %(day)s") % {"day": day(entry.instead_of.local_date)}
+        return f"{day(entry.earliest_on)} – {day(entry.latest_on)}"
 
     @admin.display(description=_("waits"), ordering="created_at")
     def waits(self, entry: WaitlistEntry) -> str:

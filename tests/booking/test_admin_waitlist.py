@@ -97,8 +97,8 @@ def test_the_desk_chooses_from_the_times_that_suit_and_are_free(desk, waits, pra
     answer = desk.post(page_of(entry), {"start": values[0]}, follow=True)
 
     assert "Tuesday 9 March" in page
-    assert "9:45 Tess Oduya" in page
-    assert "9:00 Tess" not in page
+    assert "Tue 9 Mar, 9:45, Tess Oduya" in page
+    assert "9:00, Tess" not in page
     assert "Jonas" not in page
     offer = Offer.objects.get()
     assert (offer.entry, offer.reason, offer.made_by) == (entry, OfferReason.DESK, practice.finn)
