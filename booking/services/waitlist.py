@@ -239,7 +239,7 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
         .filter(pk=pk)
         .first()
     )
-    if freed is None or freed.offers.filter(state=OfferState.OPEN).exists():  # made while we waited for the claim
+    if freed is None or freed.offers.filter(state=OfferState.OPEN).exists():  # made between looking and claiming
         return False
     again: datetime | None = None
     for asker, start in askers_by_fit(freed, now=now):
@@ -290,10 +290,10 @@ def _make_offer(
     a lock came from a savepoint that was released, so a refusal after that would end in a deadlock between workers.
     """
     _lock_client(asker.client)
-    if Offer.objects.filter(client=asker.client, state=OfferState.OPEN).exists():
-        raise AlreadyOffered
     if not asker.client.email:
         raise NobodyToTell
+    if Offer.objects.filter(client=asker.client, state=OfferState.OPEN).exists():
+        raise AlreadyOffered
     if asker.entry is not None and not WaitlistEntry.objects.matchable(now).filter(pk=asker.entry.pk).exists():
         raise CannotWait
     pk, expires_at = uuid4(), moment_of(until)

@@ -12,7 +12,7 @@ from booking.enums import AppointmentStatus, NotificationKind, OfferReason, Offe
 from booking.exceptions import AlreadyOffered, CannotWait, NobodyToTell, NoTimeToAnswer, OfferOver, OutsideAvailability, SlotTaken
 from booking.models import Appointment, FreedTime, Hold, Notification, Offer, WaitlistEntry
 from booking.notifications.delivery import send_due
-from booking.services import waitlist
+from booking.services.candidates import askers_by_fit
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, undo_change
 from booking.services.waitlist import (
     accept_offer,
@@ -171,8 +171,12 @@ def test_a_series_whose_date_was_moved_on_is_not_asked_once_it_stands_there(book
     cancel_sessions([in_the_way], by=practice.finn, now=now)
     second = booked.series.appointments.get(position=2)
 
+    freed = FreedTime.objects.get()
+    assert [asker.planned.position for asker, _start in askers_by_fit(freed, now=now)] == [2]
+
     move_sessions([Move(second, practice.tess.pk, NINE + WEEK)], by=practice.finn, now=now)
 
+    assert askers_by_fit(freed, now=now) == []
     assert offer_freed(now) == 0
 
 
@@ -343,6 +347,21 @@ def test_an_offer_whose_session_was_cancelled_meanwhile_is_withdrawn(waits, free
     with pytest.raises(OfferOver):
         accept_offer(Offer.objects.get(), by=None, now=now)
 
+    assert lapse_offers(now) == 1
+    assert Offer.objects.get().state == OfferState.WITHDRAWN
+
+
+def test_a_time_that_is_no_longer_earlier_cannot_be_accepted(waits, frees, book, practice, now):
+    theirs = book(client=practice.bo, starts_at=NINE + DAY)
+    waits(instead_of=theirs, latest_on=theirs.local_date, earliest_on=now.date())
+    frees(now)
+    offer_freed(now)
+    assert Offer.objects.answerable(now).exists()
+
+    move_sessions([Move(theirs, practice.tess.pk, NINE - DAY)], by=practice.bo.user, now=now)
+
+    with pytest.raises(OfferOver):
+        accept_offer(Offer.objects.get(), by=None, now=now)
     assert lapse_offers(now) == 1
     assert Offer.objects.get().state == OfferState.WITHDRAWN
 
@@ -611,7 +630,7 @@ def test_looking_takes_a_bounded_number_of_queries_a_candidate(waits, frees, pra
     for n in range(12):
         waits(somebody(f"Person{n}"), since=now - n * MINUTE)
     freed = frees(now)
-    waitlist.askers_by_fit(freed, now=now)
+    askers_by_fit(freed, now=now)
 
     with django_assert_max_num_queries(6 + 2 * 12):
-        assert len(waitlist.askers_by_fit(freed, now=now)) == 12
+        assert len(askers_by_fit(freed, now=now)) == 12
