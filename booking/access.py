@@ -7,10 +7,11 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
+from booking.models.waitlist import WaitlistQuerySet
 from clients.models import Client, User
 
 OWNER_KEY = "hold_owner"
@@ -67,6 +68,7 @@ def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment
         | Q(audit_entries__change__notifications__in=notices)
         | Q(replacements__repair__notifications__in=notices)
         | Q(offers__notifications__in=notices)
+        | Q(accepted_offers__notifications__in=notices)
     )
     seen = Appointment.objects.real().filter(mine | linked).values("pk")
     return Appointment.objects.filter(pk__in=seen).select_related("client", "therapist", "room", "treatment__location", "series")
@@ -84,6 +86,20 @@ def offers_of(request: HttpRequest, now: datetime) -> QuerySet[Offer]:
     linked = Q(notifications__link__in=_links(request, now))
     client = client_of(request.user)
     return Offer.objects.filter(linked | Q(client=client) if client else linked).distinct()
+
+
+def waiting_client(request: HttpRequest, now: datetime) -> Client | None:
+    """Who may join the waitlist: the client who is signed in, or to whose address the link opened last was sent."""
+    to_them = _links(request, now).filter(notification__recipient=F("notification__client__email"))
+    opened = {link.token_hash: link.notification.client for link in to_them.select_related("notification__client")}
+    latest = (opened[token] for token in reversed(request.session.get(LINKS_KEY, [])) if token in opened)
+    return client_of(request.user) or next(latest, None)
+
+
+def wishes_of(request: HttpRequest, now: datetime) -> WaitlistQuerySet:
+    """The wishes somebody may see and withdraw."""
+    client = waiting_client(request, now)
+    return WaitlistEntry.objects.filter(client=client)
 
 
 def repairs_of(request: HttpRequest, now: datetime) -> QuerySet[Repair]:

@@ -70,7 +70,7 @@ class WishState(TextChoices):
     WAITING = "waiting", _("waiting")
     SERVED = "served", _("served")
     WITHDRAWN = "withdrawn", _("withdrawn")
-    OVER = "over", _("last day passed")
+    OVER = "over", _("over")
 
 
 class OfferState(TextChoices):

@@ -65,3 +65,23 @@ class NotAllowed(BookingError):
 
 class CourseInvalid(BookingError):
     message = _("This course cannot be planned as asked. Please change the rhythm, the number or the time.")
+
+
+class OfferOver(BookingError):
+    message = _("The time to answer is over, and the time went on to the next person. You keep your place on the waiting list.")
+
+
+class AlreadyOffered(BookingError):
+    message = _("This person is deciding about another time, or was offered this one before. Nothing was offered.")
+
+
+class NobodyToTell(BookingError):
+    message = _("We have no e-mail address of this person. Nothing was offered; please call them.")
+
+
+class NoTimeToAnswer(BookingError):
+    message = _("Nobody could answer in time: it is night, or the notice for this time is almost over. Nothing was offered.")
+
+
+class CannotWait(BookingError):
+    message = _("You cannot wait for this. Nothing was changed.")

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from booking.notifications.delivery import send_due
 from booking.services.holds import release_expired
+from booking.services.waitlist import lapse_offers, offer_freed
 
 
 @shared_task
@@ -17,3 +18,13 @@ def send_due_notifications() -> None:
 @shared_task
 def expire_holds() -> None:
     release_expired(timezone.now())
+
+
+@shared_task
+def end_unanswered_offers() -> None:
+    lapse_offers(timezone.now())
+
+
+@shared_task
+def offer_freed_times() -> None:
+    offer_freed(timezone.now())

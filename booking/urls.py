@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, sessions
+from booking.views import changes, choose, confirm, held, links, plan, sessions, waitlist
 
 app_name = "booking"
 
@@ -19,6 +19,10 @@ urlpatterns = [
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
+    path("waitlist/", waitlist.join, name="wish"),
+    path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
+    path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),
+    path("offers/<uuid:pk>/", waitlist.offer, name="offer"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),

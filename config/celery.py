@@ -16,6 +16,8 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 5, "options": {"expires": 5}},
     "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
+    "end unanswered offers": {"task": "booking.tasks.end_unanswered_offers", "schedule": 5, "options": {"expires": 5}},
+    "offer freed times": {"task": "booking.tasks.offer_freed_times", "schedule": 5, "options": {"expires": 5}},
 }
 
 SIGN_OF_LIFE_EVERY = 5  # seconds

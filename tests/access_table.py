@@ -33,6 +33,10 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:cancel": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:undo": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:undo_booked": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
+    "booking:wish": dict.fromkeys(PEOPLE, (200, 403)) | {"ada": (200, 422), "bo": (200, 422)},
+    "booking:wish_earlier": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    "booking:withdraw_wish": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
+    "booking:offer": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 200)},  # a POST without an answer shows it again
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,

@@ -17,6 +17,7 @@ from booking.services.changes import UNDO_LASTS, cancel_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import hold_course
+from booking.services.waitlist import offer_by_hand, wish
 from tests.access_table import PACKAGES, PEOPLE, TABLE
 from tests.factories import UserFactory
 
@@ -64,6 +65,10 @@ def world(practice, now):
         hers = hold_course(thursdays, practice.treatment, owner="ada as well", now=now)
         booked_series = book_hold(hers, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now)
         change = cancel_sessions(booked_series.appointments[:1], by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+        days = {"earliest_on": NINE.date(), "latest_on": NINE.date()}
+        waiting = wish(client=practice.ada, treatment=practice.treatment, by=None, now=now, **days)
+        at_three = NINE.replace(hour=15)
+        offered = offer_by_hand(waiting, therapist=practice.jonas, starts_at=at_three, by=practice.finn, now=now)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
         people = {
@@ -82,6 +87,8 @@ def world(practice, now):
             change=change,
             single=single,
             series=series,
+            waiting=waiting,
+            offered=offered,
             people=people,
         )
 
@@ -104,6 +111,9 @@ def address(name, world):
         "booking:confirm_move": world.session,
         "booking:cancel": world.session,
         "booking:undo": world.change,
+        "booking:wish_earlier": world.session,
+        "booking:withdraw_wish": world.waiting,
+        "booking:offer": world.offered,
     }
     if name == "booking:confirm_move":
         return f"{reverse(name, args=[world.session.pk])}?day=2027-03-10&start={world.practice.tess.pk}/780"

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import OfferReason, OfferState, WishState
+from booking.enums import CHANGEABLE, AppointmentStatus, OfferReason, OfferState, WishState
+from booking.models.change import Change
 from therapists.models import Weekday
+
+
+class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
+    def waiting(self) -> Self:
+        return self.filter(state=WishState.WAITING)
+
+    def matchable(self, now: datetime) -> Self:
+        """Those to whom a time can be offered; of a session to be replaced nothing must have begun, and it must stand."""
+        ahead = Q(instead_of__status__in=CHANGEABLE, instead_of__starts_at__gt=now)
+        return self.waiting().filter(Q(instead_of=None) | ahead)
+
+    def over(self, today: date, now: datetime) -> Self:
+        """Waiting ones whose last day has passed, or whose session has begun or is cancelled beyond undoing.
+
+        ``today`` is the date on the practice's clock.
+        """
+        undoable = Change.objects.filter(audit_entries__appointment=OuterRef("instead_of"), undo_until__gt=now)
+        cancelled = Q(instead_of__status__in=(AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED))
+        return self.waiting().filter(Q(latest_on__lt=today) | Q(instead_of__starts_at__lte=now) | (cancelled & ~Exists(undoable)))
 
 
 class WaitlistEntry(models.Model):
@@ -52,6 +72,13 @@ class WaitlistEntry(models.Model):
     )
     state = models.CharField(_("state"), max_length=12, choices=WishState.choices, default=WishState.WAITING)
     created_at = models.DateTimeField(_("since"), editable=False)
+    # served, withdrawn or over since then; ``by`` whom, when it was a person who is signed in
+    ended_at = models.DateTimeField(_("until"), null=True, blank=True, editable=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+    )
+
+    objects = WaitlistQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("waitlist entry")
@@ -75,6 +102,13 @@ class WaitlistEntry(models.Model):
         return f"{self.client}, {self.treatment}"
 
 
+class FreedTimeQuerySet(models.QuerySet["FreedTime"]):
+    def to_offer(self, now: datetime) -> Self:
+        """Open ones that nobody is deciding about."""
+        asked = Offer.objects.filter(freed=OuterRef("pk"), state=OfferState.OPEN)
+        return self.filter(~Exists(asked), closed_at=None, offer_from__lte=now)
+
+
 class FreedTime(models.Model):
     """A therapist's footprint that was taken and is free again, to be offered to one person after the other."""
 
@@ -89,6 +123,8 @@ class FreedTime(models.Model):
     offer_from = models.DateTimeField(_("offered from"))
     # everybody it suits was asked, or it is taken or past
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+
+    objects = FreedTimeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("freed time")
@@ -105,9 +141,17 @@ class FreedTime(models.Model):
 
 
 class OfferQuerySet(models.QuerySet["Offer"]):
-    def lapsed(self, now: datetime) -> Self:
-        """Open offers whose time to answer is over."""
-        return self.filter(state=OfferState.OPEN, expires_at__lte=now)
+    def answerable(self, now: datetime) -> Self:
+        """Open ones in time, whose wish still waits and whose session can still move: to an earlier time where one is wished."""
+        waits = Q(entry=None) | Q(entry__state=WishState.WAITING)
+        moves = Q(replaces=None) | Q(replaces__status__in=CHANGEABLE, replaces__starts_at__gt=now)
+        earlier = Q(entry__instead_of=None) | Q(replaces__starts_at__gt=F("starts_at"))
+        missing = Q(planned_date=None) | Q(replaces__isnull=False) | Q(planned_date__appointment=None)
+        return self.filter(waits, moves, earlier, missing, state=OfferState.OPEN, expires_at__gt=now)
+
+    def unanswerable(self, now: datetime) -> Self:
+        """Open ones that can no longer be accepted."""
+        return self.filter(state=OfferState.OPEN).exclude(pk__in=Offer.objects.answerable(now).values("pk"))
 
 
 class Offer(models.Model):
@@ -132,6 +176,15 @@ class Offer(models.Model):
     replaces = models.ForeignKey(
         "booking.Appointment", models.SET_NULL, null=True, blank=True, related_name="offers", verbose_name=_("replaces")
     )
+    # what it became when it was accepted: a new session, or the one that moved
+    appointment = models.ForeignKey(
+        "booking.Appointment",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="accepted_offers",
+        verbose_name=_("appointment"),
+    )
     reason = models.CharField(_("why this client"), max_length=12, choices=OfferReason.choices)
     treatment = models.ForeignKey("therapists.Treatment", models.PROTECT, related_name="+", verbose_name=_("treatment"))
     therapist = models.ForeignKey("therapists.Therapist", models.PROTECT, related_name="+", verbose_name=_("therapist"))
@@ -139,10 +192,15 @@ class Offer(models.Model):
     hold = models.OneToOneField("booking.Hold", models.SET_NULL, null=True, blank=True, related_name="offer", editable=False)
     state = models.CharField(_("state"), max_length=12, choices=OfferState.choices, default=OfferState.OPEN)
     made_at = models.DateTimeField(_("offered"), editable=False)
+    # who offered it by hand
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("offered by")
+    )
     expires_at = models.DateTimeField(_("until"))
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    # who answered; nobody where it was the link in the notice
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("answered by")
     )
 
     objects = OfferQuerySet.as_manager()
@@ -156,6 +214,7 @@ class Offer(models.Model):
                 fields=["freed"], condition=Q(state=OfferState.OPEN), name="freed_time_offered_to_one_at_a_time"
             ),
             models.UniqueConstraint(fields=["freed", "client"], name="freed_time_offered_once_to_each"),
+            models.UniqueConstraint(fields=["client"], condition=Q(state=OfferState.OPEN), name="client_offered_one_at_a_time"),
             models.CheckConstraint(condition=Q(state__in=OfferState.values), name="offer_state_listed"),
             models.CheckConstraint(condition=Q(expires_at__gt=F("made_at")), name="offer_not_empty"),
         ]

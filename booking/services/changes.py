@@ -93,15 +93,15 @@ def move_sessions(
     key: UUID | None = None,
     undo_for: timedelta = AT_ONCE,
     releasing: Hold | None = None,
-    own_fault: bool = False,
+    practice_initiated: bool = False,
 ) -> Change:
     """Move sessions of one client to other starts or therapists, all or none; each keeps its old time until then.
 
     ``wishes`` are what their series wishes from now on, for sessions that stay as well, where a part of it moves as a whole.
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
-    ``releasing`` is the hold that kept the new times. ``own_fault``: the practice broke the sessions, so its policy does not
-    apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking
-    raises (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
+    ``releasing`` is the hold that kept the new times. ``practice_initiated``: the practice broke the sessions, or offered the
+    times itself, so its policy does not apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused,
+    NotAllowed, and what a booking raises (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
     """
     client = _one_client(move.appointment for move in moves)
     content = _hash(ChangeKind.MOVED, *(f"{m.appointment.pk} {m.therapist_id} {m.starts_at.isoformat()}" for m in moves))
@@ -119,14 +119,14 @@ def move_sessions(
         let_go(releasing)
     rows = _changeable([move.appointment for move in moves])
     for current in rows.values():
-        if not override and not own_fault:
+        if not override and not practice_initiated:
             require_movable(current, now)
     before = {pk: facts(current) for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
     _place(rows, moves, client, now=now, override=override)
     for current in rows.values():
         current.sequence += 1
-        current.moves += 0 if own_fault or override else 1
+        current.moves += 0 if practice_initiated or override else 1
     with places_change():
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
@@ -147,19 +147,19 @@ def cancel_sessions(
     override_reason: str = "",
     key: UUID | None = None,
     undo_for: timedelta = AT_ONCE,
-    own_fault: bool = False,
+    practice_initiated: bool = False,
 ) -> Change:
     """Cancel sessions of one client that are still ahead, all or none; one notice tells of all of them.
 
     Those inside the practice's deadline are marked as cancelled late, unless ``override_reason`` lifts that or the practice
-    broke them itself (``own_fault``). Raises CannotChange, KeyReused or NotAllowed; nothing is written then.
+    broke them itself (``practice_initiated``). Raises CannotChange, KeyReused or NotAllowed; nothing is written then.
     """
     client = _one_client(appointments)
     content = _hash(ChangeKind.CANCELLED, *(str(each.pk) for each in appointments))
     earlier = _pressed_before(client, key, content)
     if earlier is not None:
         return earlier
-    lenient = require_override(by, override_reason) or own_fault
+    lenient = require_override(by, override_reason) or practice_initiated
     rows = _changeable(appointments)
     before = {pk: facts(current) for pk, current in rows.items()}
     for current in rows.values():

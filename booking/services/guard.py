@@ -6,7 +6,7 @@ deadlocks. The exclusion constraints are the net below the check: whatever they 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,12 +84,19 @@ def overlap_raises() -> Iterator[None]:
 
     The transaction around it is lost then, as the workflow is; whoever wants to go on puts a savepoint around.
     """
+    with refusals_raise(OVERLAPS):
+        yield
+
+
+@contextmanager
+def refusals_raise(errors: Mapping[str, type[BookingError]]) -> Iterator[None]:
+    """Turn the refusal of a named constraint into its error; any other passes through."""
     try:
         yield
     except IntegrityError as refusal:
-        constraint = getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None)
-        if constraint in OVERLAPS:
-            raise OVERLAPS[constraint]() from refusal
+        constraint = str(getattr(getattr(refusal.__cause__, "diag", None), "constraint_name", None))
+        if constraint in errors:
+            raise errors[constraint]() from refusal
         raise
 
 

@@ -116,12 +116,22 @@ class Booked:
 
 
 @transaction.atomic
-def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime, undo_for: timedelta = timedelta(0)) -> Booked:
+def book_hold(
+    hold: Hold,
+    *,
+    client: Client,
+    key: UUID,
+    by: User | None,
+    now: datetime,
+    undo_for: timedelta = timedelta(0),
+    joining: Series | None = None,
+) -> Booked:
     """Turn everything held into appointments of ``client``, with history, audit and one notice, in one transaction.
 
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
-    KeyReused. ``undo_for``: how long it can be undone and its notice waits. Raises HoldOver when the ten minutes are over,
-    ClientBusy when the client has a session at one of the times.
+    KeyReused. ``undo_for``: how long it can be undone and its notice waits. ``joining`` is a series of theirs in which a single
+    held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
+    of the times.
     """
     hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     lock_client(client.pk)
@@ -141,7 +151,13 @@ def book_hold(hold: Hold, *, client: Client, key: UUID, by: User, now: datetime,
         client=client, key=key, content=content, created_at=now, undo_until=now + undo_for if undo_for else None
     )
     series = _series(hold, client, request, now) if hold.plan else None
-    booked = {"client": client, "status": AppointmentStatus.BOOKED, "held_until": None, "request": request, "series": series}
+    booked = {
+        "client": client,
+        "status": AppointmentStatus.BOOKED,
+        "held_until": None,
+        "request": request,
+        "series": series or joining,
+    }
     with overlap_raises():
         hold.appointments.update(**booked)
     for appointment in appointments:

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from booking.enums import Outcome
 from booking.models import Appointment
 from booking.services.policy import deadline
+from therapists.models import Weekday
 
 register = template.Library()
 
@@ -65,6 +66,12 @@ def clock(value: time | datetime | int) -> str:
     if isinstance(value, int):
         value = time(value // 60, value % 60)
     return formats.time_format(value, CLOCK)
+
+
+@register.filter
+def weekday(value: int) -> str:
+    """Tuesday, from 1"""
+    return str(Weekday(value).label)
 
 
 @register.filter

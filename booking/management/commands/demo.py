@@ -26,9 +26,10 @@ from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
 from booking.enums import AppointmentStatus, Outcome
-from booking.models import PlannedDate, Series
+from booking.models import Appointment, PlannedDate, Series
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
+from booking.services.waitlist import wish
 from clients.models import Client, User
 from therapists.models import (
     BodyArea,
@@ -208,6 +209,7 @@ def load(now: datetime) -> str:
     diary.fill()
     import_appointments(diary.rows, now=now)
     diary.record_series()
+    _wishes(now, today, clients, therapists, treatments)
     return sign_ins
 
 
@@ -442,6 +444,24 @@ def _clients(now: datetime) -> list[Client]:
     )
 
 
+def _wishes(now: datetime, today: date, clients: list[Client], therapists: list[Therapist], treatments: list[Treatment]) -> None:
+    """Who waits, and for what; the demonstration client for an earlier time than that of their first session."""
+    tess, jonas, mira, *_others = therapists
+    one_area, two_areas = treatments[:2]
+
+    def waits(client: Client, treatment: Treatment, days_ago: int, **wanted: Any) -> None:
+        days = {"earliest_on": today, "latest_on": today + timedelta(weeks=3)}
+        wish(client=client, treatment=treatment, by=None, now=now - DAY * days_ago, **days | wanted)
+
+    first = Appointment.objects.upcoming(now).filter(client=clients[0]).select_related("treatment__location").first()
+    if first is not None:
+        waits(clients[0], first.treatment, 1, latest_on=first.local_date, instead_of=first)
+    waits(clients[40], two_areas, 6, therapists=[tess])
+    waits(clients[41], one_area, 4, weekdays=[MON, THU], starts_until=time(12))
+    waits(clients[42], two_areas, 3, therapists=[tess, jonas], starts_from=time(12), starts_until=time(17))
+    waits(clients[43], one_area, 2, therapists=[mira], weekdays=[FRI], starts_from=time(17))
+
+
 def _users(therapists: list[Therapist], client: Client) -> str:
     """Make everyone who signs in; the text that says how."""
     lines = ["Sign-ins of the demonstration practice:"]
@@ -457,7 +477,8 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     desk.user_permissions.set(
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_client", "change_client"))
+            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer"))
+            | Q(codename__in=("add_client", "change_client"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
