@@ -72,8 +72,9 @@ class WaitlistEntry(models.Model):
     )
     state = models.CharField(_("state"), max_length=12, choices=WishState.choices, default=WishState.WAITING)
     created_at = models.DateTimeField(_("since"), editable=False)
-    # served, withdrawn or over since then; ``by`` whom, when it was a person who is signed in
+    # served, withdrawn or over since then
     ended_at = models.DateTimeField(_("until"), null=True, blank=True, editable=False)
+    # who was signed in when it was made, or when it ended
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )

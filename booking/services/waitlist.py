@@ -166,8 +166,8 @@ def decline_offer(offer: Offer, *, by: User | None, now: datetime) -> Offer:
 def offer_by_hand(entry: WaitlistEntry, *, therapist: Therapist, starts_at: datetime, by: User, now: datetime) -> Offer:
     """Offer a free time to somebody who waits, before everybody else; whether it suits them is for the desk to say.
 
-    Raises CannotWait for a wish that is over, NobodyToTell, AlreadyOffered, NoTimeToAnswer, and what holding raises; nothing is
-    written then.
+    Raises CannotWait for a wish that is over or a time that is not earlier than the session it would replace, NobodyToTell,
+    AlreadyOffered, NoTimeToAnswer, and what holding raises; nothing is written then.
     """
     freed = (
         FreedTime.objects.to_offer(now)
@@ -180,6 +180,8 @@ def offer_by_hand(entry: WaitlistEntry, *, therapist: Therapist, starts_at: date
     waiting = WaitlistEntry.objects.matchable(now).filter(pk=entry.pk).first()
     if waiting is None:
         raise CannotWait(_("This wish is no longer waiting. Nothing was offered."))
+    if waiting.instead_of is not None and starts_at >= waiting.instead_of.starts_at:
+        raise CannotWait(_("This time is not earlier than the session it would replace. Nothing was offered."))
     until = _answering(waiting.treatment, starts_at, now).until
     if until is None:
         raise NoTimeToAnswer

@@ -533,6 +533,16 @@ def test_the_desk_cannot_offer_what_is_taken_at_night_or_to_somebody_deciding(wa
         offered(NINE + 2 * HOUR, now)
 
 
+def test_by_hand_nothing_is_offered_that_is_not_earlier_than_the_session_it_replaces(waits, book, practice, now):
+    theirs = book(client=practice.bo, starts_at=NINE + DAY)
+    entry = waits(instead_of=theirs, earliest_on=now.date(), latest_on=theirs.local_date)
+
+    with pytest.raises(CannotWait, match="not earlier"):
+        offer_by_hand(entry, therapist=practice.jonas, starts_at=NINE + DAY, by=practice.finn, now=now)
+
+    assert offer_by_hand(entry, therapist=practice.jonas, starts_at=NINE, by=practice.finn, now=now).replaces == theirs
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
