@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
 from booking.services.holds import release_expired
+from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -17,3 +21,15 @@ def send_due_notifications() -> None:
 @shared_task
 def expire_holds() -> None:
     release_expired(timezone.now())
+
+
+@shared_task
+def tell_of_unanswered_repairs() -> None:
+    lapse_repairs(timezone.now())
+
+
+@shared_task
+def check_promises() -> None:
+    found = keep_promises(by=None, now=timezone.now(), cause=str(NIGHTLY))
+    if found:
+        log.error("sessions nobody had seen to", sessions=len(found.dates), other_rooms=len(found.other_rooms))

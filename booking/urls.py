@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import choose, confirm, links, sessions
+from booking.views import choose, confirm, links, repairs, sessions
 
 app_name = "booking"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("book/you/<uuid:pk>/", confirm.you, name="you"),
     path("book/again/<uuid:pk>/", confirm.hold_again, name="hold_again"),
     path("sessions/", sessions.sessions, name="sessions"),
+    path("repair/<uuid:pk>/", repairs.repair, name="repair"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/sessions.ics", confirm.booked_calendar, name="booked_calendar"),

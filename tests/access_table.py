@@ -24,6 +24,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:you": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:hold_again": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:sessions": ALL_200_405,
+    # Ada is asked; an answer that is none leads back to the question
+    "booking:repair": ADA_ONLY_PAGE,
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,

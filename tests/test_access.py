@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from booking.access import OWNER_KEY
 from booking.engine.recurrence import Course, Once, Phase, Weekly
+from booking.enums import Fit
+from booking.models import Repair
+from booking.services.appointments import book_appointment
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import hold_course
@@ -51,6 +54,18 @@ def world(practice, now):
         )
         weekly = Course(date(2027, 3, 10), (Phase(Weekly((2,)), count=3),), (600,), (practice.tess.pk,))
         series = hold_course(weekly, practice.treatment, owner="ada", now=now)
+        session = book_appointment(
+            client=practice.ada,
+            therapist=practice.jonas,
+            treatment=practice.treatment,
+            starts_at=NINE + timedelta(weeks=1),
+            by=practice.finn,
+            now=now,
+        )
+        repair = Repair.objects.create(
+            client=practice.ada, cause="Jonas Brandt: leave", made_at=now, expires_at=now + timedelta(days=1)
+        )
+        repair.replacements.create(appointment=session, sequence=0, fit=Fit.NONE)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
         people = {
@@ -61,7 +76,7 @@ def world(practice, now):
             "finn": practice.finn,
             "robin": UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True),
         }
-        yield SimpleNamespace(practice=practice, made=made.request, single=single, series=series, people=people)
+        yield SimpleNamespace(practice=practice, made=made.request, single=single, series=series, people=people, repair=repair)
 
 
 def address(name, world):
@@ -73,6 +88,7 @@ def address(name, world):
         "booking:plan": world.series,
         "booking:you": world.single,
         "booking:hold_again": world.single,
+        "booking:repair": world.repair,
         "booking:booked": world.made,
         "booking:booked_calendar": world.made,
     }

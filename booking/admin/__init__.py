@@ -1,5 +1,5 @@
 """The desk: what staff look up and change. Whatever touches an appointment goes through the services."""
 
-from booking.admin import appointments, holds, notifications, series
+from booking.admin import appointments, holds, notifications, repairs, series, time_off
 
-__all__ = ["appointments", "holds", "notifications", "series"]
+__all__ = ["appointments", "holds", "notifications", "repairs", "series", "time_off"]

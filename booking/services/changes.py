@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 
 from booking.engine.zones import instant_of
-from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, ChangeKind, NotificationKind, Scope
+from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, ChangeKind, HoldState, NotificationKind, Scope
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
 from booking.models import Appointment, AuditEntry, Change, FreedTime, Hold
 from booking.notifications.outbox import enqueue
@@ -67,8 +67,9 @@ def move_sessions(
     """Move sessions of one client to other starts or therapists, all or none; each keeps its old time until then.
 
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
-    ``releasing`` is the hold that kept the new times. ``own_fault``: the practice broke the sessions, so its policy does not
-    apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking
+    ``releasing`` is the hold that kept the new times. ``own_fault``: the practice broke the sessions, so neither its policy
+    nor its soft rules apply to what it offers instead, and the move does not count.
+    Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking
     raises (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
     """
     client = _one_client(move.appointment for move in moves)
@@ -91,7 +92,7 @@ def move_sessions(
             require_movable(current, now)
     before = {pk: facts(current) for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
-    _place(rows, moves, client, now=now, override=override)
+    _place(rows, moves, client, now=now, override=override or own_fault)
     for current in rows.values():
         current.sequence += 1
         current.moves += 0 if own_fault or override else 1
@@ -145,8 +146,8 @@ def cancel_sessions(
 def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     """Put everything back as it was before a change; its notice is never sent. Twice is the same as once.
 
-    Raises UndoOver when the time for it is over or a session was changed again, and SlotTaken when an old time that could not
-    be kept is taken; nothing is written then.
+    Raises UndoOver when the time for it is over, a session was changed again or an old time is no more, and SlotTaken when
+    an old time that could not be kept is taken; nothing is written then.
     """
     list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=change.client_id).values_list("pk"))
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
@@ -160,6 +161,9 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     treatments = {entry.appointment.treatment for entry in entries.values()}
     lock(client=change.client, therapists=now_with | then_with, treatments=treatments, now=now)
     if change.hold is not None:
+        change.hold.refresh_from_db(fields=["state"])
+        if change.hold.state != HoldState.LIVE:
+            raise UndoOver
         let_go(change.hold)
     rows = _locked([entry.appointment for entry in entries.values()])
     before = {pk: facts(current) for pk, current in rows.items()}
