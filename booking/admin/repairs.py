@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
@@ -58,33 +60,25 @@ class StateFilter(admin.SimpleListFilter):
 
 class ReplacementInline(ReadOnlyMixin, admin.TabularInline):
     model = Replacement
-    fields = readonly_fields = ("session", "fit", "proposed", "now")
+    fields = readonly_fields = ("session", "fit", "proposed")
     extra = 0
     verbose_name_plural = _("sessions")
 
-    @admin.display(description=_("broken session"))
-    def session(self, replacement: Replacement) -> str:
-        broken = replacement.appointment
-        return f"{broken.treatment}, {broken.length.seconds // 60} min"
+    @admin.display(description=_("session as it is now"))
+    def session(self, replacement: Replacement) -> SafeString:
+        session = replacement.appointment
+        page = reverse("admin:booking_appointment_change", args=[session.pk])
+        when = f"{date_format(session.local_start, SHORT)}, {session.therapist}"
+        return format_html('<a href="{}">{}</a> ({}, {})', page, when, session.treatment, session.get_status_display())
 
     @admin.display(description=_("proposed"))
     def proposed(self, replacement: Replacement) -> str:
-        return in_words(replacement)
-
-    @admin.display(description=_("the session now"))
-    def now(self, replacement: Replacement) -> str:
-        session = replacement.appointment
-        return f"{on_the_clock(session.starts_at)}, {session.therapist}, {session.get_status_display()}"
+        if replacement.starts_at is None:
+            return gettext("none found")
+        return f"{date_format(timezone.localtime(replacement.starts_at), SHORT)}, {replacement.therapist}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Replacement]:
         return super().get_queryset(request).select_related("therapist", "appointment__therapist", "appointment__treatment")
-
-
-def in_words(replacement: Replacement) -> str:
-    """What is proposed, on the practice's clock."""
-    if replacement.starts_at is None:
-        return gettext("none found")
-    return f"{on_the_clock(replacement.starts_at)}, {replacement.therapist}"
 
 
 ANSWERS: dict[str, tuple[Callable[..., Any], Any]] = {
@@ -111,15 +105,15 @@ class RepairAdmin(ReadOnlyAdmin):
     @admin.display(description=_("phone"), ordering="client__phone")
     def phone(self, repair: Repair) -> str:
         number = repair.client.phone
-        return format_html('<a href="tel:{}">{}</a>', number, number) if number else gettext("none")
+        return format_html('<a href="tel:{}">{}</a>', number, number.as_international) if number else gettext("none")
 
     @admin.display(description=_("sessions"))
     def dates(self, repair: Repair) -> SafeString:
         lines = [
-            (f"{each.appointment.local_start:%a %-d %b, %H:%M}", each.appointment.therapist, each.get_fit_display())
+            (date_format(each.appointment.local_start, SHORT), each.appointment.therapist, each.get_fit_display())
             for each in repair.replacements.all()
         ]
-        return format_html_join("", "<div>{}, {}: {}</div>", lines)
+        return format_html_join("", '<div><span class="when">{}</span> {}: {}</div>', lines)
 
     @admin.display(description=_("time left"), ordering="expires_at")
     def time_left(self, repair: Repair) -> str:
@@ -164,7 +158,7 @@ class RepairAdmin(ReadOnlyAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        repair = Repair.objects.filter(pk=object_id).first() if object_id else None
+        repair = self.get_object(request, unquote(object_id)) if object_id else None
         now = timezone.now()
         unsettled = repair is not None and repair.state in UNSETTLED
         context = {

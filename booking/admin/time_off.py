@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -69,7 +70,7 @@ class AsksFirst(admin.ModelAdmin):
                 agreed=agreed,
             )
         except BreaksSessions as refusal:
-            list(messages.get_messages(request))  # what it said about saving is not true
+            request._messages = default_storage(request)  # type: ignore[attr-defined]  # "was saved" is not true
             return self._breaks(request, refusal.detail["consequences"], changed=bool(agreed))
         if found:
             _say(request, found)

@@ -89,7 +89,7 @@ def _context(asked: Repair, now: datetime, problem: str) -> dict[str, Any]:
     is_open = asked.is_open(now)
     return {
         "repair": asked,
-        "client": asked.client,
+        "first_name": asked.client.name.partition(" ")[0],
         "lines": lines,
         "placed": [line for line in lines if line.new],
         "lost": [line for line in lines if not line.new],

@@ -318,7 +318,7 @@ def test_when_nobody_answers_the_desk_is_told_once_and_gets_no_link(book, practi
     [message] = mailoutbox
     assert message.to == ["desk@example.org"]
     assert message.subject == "No answer: please call Ada Okafor"
-    assert "+442079460018" in message.body
+    assert "+44 20 7946 0018" in message.body
     assert "/l/" not in message.body
     assert broken_promises(later) == {}
 
