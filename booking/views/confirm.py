@@ -19,7 +19,7 @@ from booking.access import client_of, holder, may_see_request, may_use_hold
 from booking.engine.planner import PlanKind
 from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState, Outcome
-from booking.exceptions import BookingError, HoldOver
+from booking.exceptions import BookingError, HoldOver, HoldReleased
 from booking.forms import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import calendar
 from booking.models import BookingRequest, Hold
@@ -361,8 +361,10 @@ def _to_what_was_booked(hold: Hold) -> HttpResponse:
 
 
 def _over(request: HttpRequest, hold: Hold, *, problem: str = "") -> HttpResponse:
-    """The ten minutes are over: say so, keep the choices, offer to hold them once more."""
-    context = {"step": "when", "hold": hold, "problem": problem or str(HoldOver.message), "retry": not problem}
+    """The ten minutes are over, or the times were let go before: say so, keep the choices, offer to hold them once more."""
+    released = hold.expires_at > timezone.now()
+    said = problem or str(HoldReleased.message if released else HoldOver.message)
+    context = {"step": "when", "hold": hold, "problem": said, "retry": not problem, "released": released}
     context |= {"what_url": reverse("booking:what"), "treatment": hold.treatment}
     return render(request, "booking/over.html", context, status=409)
 
