@@ -26,9 +26,10 @@ from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
 from booking.enums import AppointmentStatus, Outcome
-from booking.models import PlannedDate, Series
+from booking.models import Appointment, PlannedDate, Series
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
+from booking.services.repairs import change_rules, foresee
 from clients.models import Client, User
 from therapists.models import (
     BodyArea,
@@ -208,6 +209,7 @@ def load(now: datetime) -> str:
     diary.fill()
     import_appointments(diary.rows, now=now)
     diary.record_series()
+    _break_something(therapists[2], now)
     return sign_ins
 
 
@@ -428,6 +430,21 @@ def _exceptions(location: Location, therapists: list[Therapist], today: date) ->
     HolidayOpening.objects.create(location=location, opens_on=opening)
 
 
+def _break_something(therapist: Therapist, now: datetime) -> None:
+    """A training over one session of next week, so that the desk has somebody to hear from."""
+    session = Appointment.objects.upcoming(now + DAY * 7).filter(therapist=therapist).first()
+    if session is None:
+        return
+
+    def train() -> TimeOff:
+        return TimeOff.objects.create(
+            therapist=therapist, kind=TimeOff.Kind.TRAINING, starts_at=session.starts_at, ends_at=session.ends_at
+        )
+
+    agreed = foresee(train, now=now).signature
+    change_rules(train, cause=lambda: f"{therapist}: {TimeOff.Kind.TRAINING.label}", by=None, now=now, agreed=agreed)
+
+
 def _clients(now: datetime) -> list[Client]:
     """The demonstration client, then the invented ones; phone numbers from the range that is never given out."""
     names = [DEMO_CLIENT, *(f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES)]
@@ -458,6 +475,7 @@ def _users(therapists: list[Therapist], client: Client) -> str:
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
             | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_client", "change_client"))
+            | Q(codename="change_repair")
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
