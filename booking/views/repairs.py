@@ -87,6 +87,7 @@ def _context(asked: Repair, now: datetime, problem: str) -> dict[str, Any]:
     first = every.order_by("appointment__starts_at")[0].appointment
     lines = _lines(pending, now)
     is_open = asked.is_open(now)
+    lapsed = asked.state == RepairState.LAPSED and asked.answered_at is None
     return {
         "repair": asked,
         "first_name": asked.client.name.partition(" ")[0],
@@ -101,7 +102,7 @@ def _context(asked: Repair, now: datetime, problem: str) -> dict[str, Any]:
         "zone": first.zone,
         "minutes_left": max(0, ceil((asked.expires_at - now).total_seconds() / 60)),
         "newer": Repair.objects.unsettled().filter(client=asked.client_id, made_at__gt=asked.made_at).first(),
-        "problem": problem or ("" if is_open or asked.state != RepairState.LAPSED else str(RepairOver.message)),
+        "problem": problem or (str(RepairOver.message) if lapsed else ""),
     }
 
 

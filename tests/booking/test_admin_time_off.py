@@ -8,12 +8,14 @@ from datetime import date, datetime, time, timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from booking.enums import NotificationKind, RepairState
 from booking.models import Appointment, Notification, Repair
 from tests.booking.conftest import NINE
-from tests.factories import UserFactory
+from tests.factories import ClientFactory, UserFactory
 from therapists.models import Closure, HolidayOpening, HoursOverride, Room, Therapist, TimeOff, WorkingHours
 
 pytestmark = pytest.mark.integration
@@ -256,6 +258,23 @@ def test_the_list_opens_on_what_is_still_to_be_settled(desk, repair):
     assert "0 repairs" in desk.get(listed).content.decode()
     assert "1 repair" in desk.get(listed + "?state=all").content.decode()
     assert "1 repair" in desk.get(listed + "?state=settled").content.decode()
+
+
+def test_three_repairs_cost_as_many_queries_as_one(desk, repair, practice, book):
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            assert desk.get(reverse("admin:booking_repair_changelist")).status_code == 200
+        return len(queries)
+
+    cost()
+    one = cost()
+    for n in (1, 2):
+        person = ClientFactory()
+        other = Repair.objects.create(client=person, cause="x", made_at=NINE - timedelta(days=30), expires_at=NINE)
+        session = book(client=person, therapist=practice.jonas, starts_at=NINE + timedelta(days=n))
+        other.replacements.create(appointment=session, sequence=0, fit="none")
+
+    assert cost() == one
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def run(*options):
 def test_where_everything_stands_it_says_so_and_exits_with_zero(book, practice, now):
     book()
     with time_machine.travel(now, tick=False):
-        assert run() == ("0 sessions nobody had seen to\n", 0)
+        assert run() == ("sessions that nobody had seen to: 0\n", 0)
 
 
 def test_what_it_finds_is_reported_repaired_and_not_found_again(slipped_through):
@@ -48,7 +48,7 @@ def test_what_it_finds_is_reported_repaired_and_not_found_again(slipped_through)
 
     assert code == 1
     assert f"2027-03-09 09:00 Europe/London, Tess Oduya: away, appointment {slipped_through.pk}" in said
-    assert "1 sessions nobody had seen to" in said
+    assert "sessions that nobody had seen to: 1" in said
     assert Repair.objects.get().cause == "found by the nightly check"
     assert run()[1] == 0
 

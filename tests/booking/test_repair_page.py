@@ -147,6 +147,30 @@ def test_a_date_without_replacement_is_named_and_cannot_be_taken(client, book, p
     assert "Take this time" not in page
 
 
+def test_dates_still_open_after_the_others_were_taken_are_named(client, book_series, practice, now, clock):
+    booked = book_series(count=2)
+    second = booked.appointments[1].starts_at
+
+    def shut():
+        TimeOff.objects.create(therapist=practice.tess, starts_at=NINE, ends_at=NINE + timedelta(hours=8))
+        Closure.objects.create(
+            location=practice.tess.location, name="Flood", starts_at=NINE + timedelta(hours=8), ends_at=second + timedelta(days=7)
+        )
+
+    save(shut, practice, now)
+    client.force_login(practice.ada.user)
+    address = reverse("booking:repair", args=[Repair.objects.get().pk])
+
+    page = client.post(address, {"answer": "accept"}, follow=True).content.decode()
+
+    assert "Thank you, Ada. One session is still open." in page
+    assert "These are yours now" in page
+    assert "Take this time" not in page
+    clock.move_to(now + timedelta(days=1))
+    lapse_repairs(now + timedelta(days=1))
+    assert "We could not hold" not in client.get(address).content.decode()
+
+
 def test_a_newer_proposal_takes_the_place_of_an_older_link(client, asked, book, practice, now):
     client.get(asked.link)
     client.force_login(practice.ada.user)
@@ -161,6 +185,14 @@ def test_a_newer_proposal_takes_the_place_of_an_older_link(client, asked, book, 
     newer = Repair.objects.unsettled().get()
     assert "There is a newer proposal" in page
     assert reverse("booking:repair", args=[newer.pk]) in page
+
+
+def test_a_session_that_could_take_place_after_all_says_so(client, asked):
+    TimeOff.objects.all().delete()
+
+    page = client.get(asked.link, follow=True).content.decode()
+
+    assert "it could take place as booked after all" in page
 
 
 def test_what_the_desk_settled_needs_no_answer(client, asked, practice, now):

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if found and not dry_run:
             keep_promises(by=None, now=now, cause=str(NIGHTLY))
         self.stdout.write(
-            f"{len(found)} sessions nobody had seen to" + (" (dry run, nothing changed)" if found and dry_run else "")
+            f"sessions that nobody had seen to: {len(found)}" + (" (dry run, nothing changed)" if found and dry_run else "")
         )
         if found:
             sys.exit(1)
