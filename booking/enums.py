@@ -96,6 +96,10 @@ class RepairState(TextChoices):
     SETTLED = "settled", _("settled by the desk")
 
 
+#: On the desk's list: nobody settled it, whether there is time left or not.
+UNSETTLED = (RepairState.OPEN, RepairState.LAPSED)
+
+
 class Fit(TextChoices):
     """How well a broken session can be replaced."""
 

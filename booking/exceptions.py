@@ -35,6 +35,10 @@ class HoldOver(BookingError):
     message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 
 
+class HoldReleased(HoldOver):
+    message = _("These times are no longer held for you: they were let go, or our hours changed. Your choices are still here.")
+
+
 class TooManyHolds(BookingError):
     message = _("You are already holding three choices. Finish or let go of one of them, then hold this one.")
 
@@ -57,6 +61,16 @@ class TooManyMoves(BookingError):
 
 class UndoOver(BookingError):
     message = _("This can no longer be undone. Nothing was changed.")
+
+
+class RepairOver(BookingError):
+    message = _("We could not hold these times any longer. Nothing was changed; please choose other times or call us.")
+
+
+class BreaksSessions(BookingError):
+    """A change of the rules would break sessions, and nobody agreed to just these. ``detail`` has the ``consequences``."""
+
+    message = _("This breaks sessions that are already booked. Nothing was saved.")
 
 
 class NotAllowed(BookingError):

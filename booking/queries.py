@@ -55,6 +55,7 @@ class Rules:
     practices: Mapping[UUID, Practice]
     therapists: Mapping[UUID, slots.Therapist]
     treatments: Mapping[UUID, Offered]
+    rooms: frozenset[UUID]  # in use
     ids: Mapping[str, UUID]  # therapists and rooms by their id as text
 
     @property
@@ -68,6 +69,18 @@ _kept: Rules | None = None
 def rules(now: datetime) -> Rules:
     """The rules kept in this process, or fresh ones when there are none. They may be out of date; a question finds out."""
     return _kept or _read_rules(now)
+
+
+def rules_in_force(now: datetime) -> Rules:
+    """The rules as this transaction sees them, its own changes included."""
+    known = rules(now)
+    return known if known.revision == _revision() else _read_rules(now)
+
+
+def forget_rules() -> None:
+    """Drop the rules kept in this process, after a change of them was rolled back."""
+    global _kept
+    _kept = None
 
 
 def practice_zone(now: datetime) -> str:
@@ -84,14 +97,17 @@ def availability(
     therapists: Collection[UUID] | None = None,
     client: UUID | None = None,
     ignoring: Collection[UUID] = (),
+    moving: Collection[UUID] = (),
     overriding: bool = False,
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
     ``therapists`` narrows those who can do the treatment; ``client`` adds that client's own sessions; ``ignoring`` are
-    appointments about to be moved or let go. ``overriding`` lifts the soft rules: notice, horizon, daily caps and skill.
+    appointments about to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that
+    only the client's own time counts as free of them. ``overriding`` lifts the soft rules: notice, horizon, daily caps and
+    skill.
     """
-    people, situation = _ask(treatment, therapists, first, last, now, client, ignoring, overriding)
+    people, situation = _ask(treatment, therapists, first, last, now, client, ignoring, overriding, moving)
     return slots.offers(situation, people, first, last)
 
 
@@ -162,13 +178,14 @@ def _ask(
     client: UUID | None,
     ignoring: Collection[UUID],
     overriding: bool,
+    moving: Collection[UUID] = (),
 ) -> tuple[dict[UUID, slots.Therapist], Situation]:
     """Who can do it and all that bears on it, by rules that were in force when what is taken was read."""
     known = _knowing(treatment, now)
     while True:
         offered = known.treatments[treatment]
         people = _people(known, offered, therapists, overriding)
-        busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, now)
+        busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, moving, now)
         if revision == known.revision:
             asked = offered.treatment
             if overriding:
@@ -212,6 +229,7 @@ def _taken(
     last: date,
     client: UUID | None,
     ignoring: Collection[UUID],
+    moving: Collection[UUID],
     now: datetime,
 ) -> tuple[list[Busy], list[Span], int | None]:
     """What is taken near these dates, the client's own sessions, and the revision of the rules at that moment."""
@@ -250,7 +268,7 @@ def _taken(
             revision = number
         else:
             busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_minutes(column) for column in columns)))
-    return busy, _own_sessions(client, values, ignoring) if client else [], revision
+    return busy, _own_sessions(client, values, {*ignoring, *moving}) if client else [], revision
 
 
 def _minutes(column: memoryview) -> list[int]:
@@ -268,10 +286,14 @@ def _own_sessions(client: UUID, values: Mapping[str, Any], ignoring: Collection[
     return [_span(*times) for times in own.values_list("starts_at", "ends_at")]
 
 
+def _revision() -> int | None:
+    return Rulebook.objects.values_list("revision", flat=True).first()
+
+
 def _read_rules(now: datetime) -> Rules:
     """Read all rules and keep them. The revision is read first, so they are at least as new as it says."""
     global _kept
-    revision = Rulebook.objects.values_list("revision", flat=True).first()
+    revision = _revision()
     since = now - REMEMBERED
     therapists = Therapist.objects.filter(is_active=True).prefetch_related(
         "working_hours",
@@ -283,12 +305,14 @@ def _read_rules(now: datetime) -> Rules:
     )
     treatments = Treatment.objects.prefetch_related("therapists", "rooms")
     people = {therapist.pk: _therapist(therapist) for therapist in therapists}
+    rooms = dict(Room.objects.values_list("pk", "is_active"))
     _kept = Rules(
         revision=revision,
         practices={location.pk: _practice(location) for location in locations},
         therapists=people,
         treatments={treatment.pk: _offered(treatment, people) for treatment in treatments},
-        ids={str(key): key for key in (*people, *Room.objects.values_list("pk", flat=True))},
+        rooms=frozenset(room for room, in_use in rooms.items() if in_use),
+        ids={str(key): key for key in (*people, *rooms)},
     )
     return _kept
 

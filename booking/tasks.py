@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
 from booking.services.holds import release_expired
+from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -28,3 +32,15 @@ def end_unanswered_offers() -> None:
 @shared_task
 def offer_freed_times() -> None:
     offer_freed(timezone.now())
+
+
+@shared_task
+def tell_of_unanswered_repairs() -> None:
+    lapse_repairs(timezone.now())
+
+
+@shared_task
+def check_promises() -> None:
+    found = keep_promises(by=None, now=timezone.now(), cause=str(NIGHTLY))
+    if found:
+        log.error("sessions nobody had seen to", sessions=len(found.dates), other_rooms=len(found.other_rooms))

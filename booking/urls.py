@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, sessions, waitlist
+from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, waitlist
 
 app_name = "booking"
 
@@ -23,6 +23,7 @@ urlpatterns = [
     path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),
     path("offers/<uuid:pk>/", waitlist.offer, name="offer"),
+    path("repair/<uuid:pk>/", repairs.repair, name="repair"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),

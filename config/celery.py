@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from celery import Celery, signals
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -18,6 +19,12 @@ app.conf.beat_schedule = {
     "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
     "end unanswered offers": {"task": "booking.tasks.end_unanswered_offers", "schedule": 5, "options": {"expires": 5}},
     "offer freed times": {"task": "booking.tasks.offer_freed_times", "schedule": 5, "options": {"expires": 5}},
+    "tell of unanswered repairs": {
+        "task": "booking.tasks.tell_of_unanswered_repairs",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "check promises": {"task": "booking.tasks.check_promises", "schedule": crontab(hour="2", minute="40")},
 }
 
 SIGN_OF_LIFE_EVERY = 5  # seconds

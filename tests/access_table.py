@@ -37,6 +37,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:wish_earlier": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:withdraw_wish": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:offer": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 200)},  # a POST without an answer shows it again
+    # Ada is asked; an answer that is none leads back to the question
+    "booking:repair": ADA_ONLY_PAGE,
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,

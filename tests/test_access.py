@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -13,6 +13,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from booking.access import OWNER_KEY
 from booking.engine.recurrence import Course, Once, Phase, Weekly
+from booking.enums import Fit
+from booking.models import Repair
+from booking.services.appointments import book_appointment
 from booking.services.changes import UNDO_LASTS, cancel_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
@@ -69,6 +72,18 @@ def world(practice, now):
         waiting = wish(client=practice.ada, treatment=practice.treatment, by=None, now=now, **days)
         at_three = NINE.replace(hour=15)
         offered = offer_by_hand(waiting, therapist=practice.jonas, starts_at=at_three, by=practice.finn, now=now)
+        broken = book_appointment(
+            client=practice.ada,
+            therapist=practice.jonas,
+            treatment=practice.treatment,
+            starts_at=NINE + timedelta(weeks=1),
+            by=practice.finn,
+            now=now,
+        )
+        repair = Repair.objects.create(
+            client=practice.ada, cause="Jonas Brandt: leave", made_at=now, expires_at=now + timedelta(days=1)
+        )
+        repair.replacements.create(appointment=broken, sequence=0, fit=Fit.NONE)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
         people = {
@@ -89,6 +104,7 @@ def world(practice, now):
             series=series,
             waiting=waiting,
             offered=offered,
+            repair=repair,
             people=people,
         )
 
@@ -102,6 +118,7 @@ def address(name, world):
         "booking:plan": world.series,
         "booking:you": world.single,
         "booking:hold_again": world.single,
+        "booking:repair": world.repair,
         "booking:booked": world.made,
         "booking:booked_calendar": world.made,
         "booking:undo_booked": world.made,

@@ -62,6 +62,17 @@ class Openings(Protocol):
         """Return the starts of one local date: bit w is set if a start is offered at wall minute w."""
 
 
+class Wanted(Protocol):
+    """What is to be planned: wished dates in order, who is wished, and the rest between sessions. A course is one."""
+
+    @property
+    def wishes(self) -> Sequence[Wish]: ...
+    @property
+    def therapists(self) -> Sequence[UUID]: ...
+    @property
+    def rest(self) -> Rest: ...
+
+
 class Outcome(StrEnum):
     """What became of a wished date. Someone else on another day or at another time counts as someone else."""
 
@@ -192,6 +203,13 @@ def plans(course: Course, candidates: Sequence[UUID], openings: Openings) -> tup
         if plan.starts and plan.cost > cost and all(plan.starts != other.starts for other in others):
             others.append(plan)
     return (cheapest, *sorted(others[:2], key=lambda plan: plan.cost))
+
+
+def best_plan(wanted: Wanted, candidates: Sequence[UUID], openings: Openings) -> Plan:
+    """Return the cheapest plan alone, for wishes that need not come from a rhythm. Somebody must be wished."""
+    therapists = tuple(dict.fromkeys((*wanted.therapists, *candidates)))
+    columns = _columns(wanted.wishes, therapists, openings)
+    return _cheapest(PlanKind.FEWEST_CHANGES, wanted, therapists, len(wanted.therapists), columns)
 
 
 def alternatives(
@@ -329,7 +347,7 @@ def _only_soonest(columns: _Columns, rest: Rest, cheapest: Plan) -> _Columns:
     return [[day for day in column if day.ordinal <= last] for column in columns]
 
 
-def _cheapest(kind: PlanKind, course: Course, therapists: Sequence[UUID], leads: int, columns: _Columns) -> Plan:
+def _cheapest(kind: PlanKind, course: Wanted, therapists: Sequence[UUID], leads: int, columns: _Columns) -> Plan:
     """Return the cheapest plan on the days in ``columns`` with any of the first ``leads`` therapists as its lead."""
     lead, days, below = 0, (0,) * len(columns), len(columns) * _LOST
     costs = [[_costs_by_lead(day, leads) for day in column] for column in columns]

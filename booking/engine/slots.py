@@ -496,16 +496,10 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
         yield Why(Rule.TOO_SOON)
     if day.day > latest_date(situation):
         yield Why(Rule.TOO_FAR_AHEAD)
-    for rule, spans in (
-        (Rule.HOLIDAY, _holidays(practice, day.day, day.day)),
-        (Rule.CLOSED, practice.closures),
-    ):
-        shut = next((shut for shut in spans if footprint.meets(shut.span)), None)
-        if shut:
-            yield Why(rule, shut.name)
+    yield from shut_at(practice, day.day, footprint)
     if any(footprint.meets(away) for away in therapist.time_off):
         yield Why(Rule.AWAY)
-    if not _starts(axis.days[day.day], therapist.hours(day.day), 1, treatment.length) >> bit & 1:
+    if not within_hours(day, therapist.hours(day.day), session):
         yield Why(Rule.NOT_WORKING)
     elif not startable(axis, therapist, treatment) >> bit & 1:
         yield Why(Rule.OFF_GRID)
@@ -518,6 +512,26 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
         yield Why(Rule.NO_ROOM)
     if any(session.meets(own) for own in situation.client_busy):
         yield Why(Rule.CLIENT_BUSY)
+
+
+def shut_at(practice: Practice, day: date, footprint: Span) -> Iterator[Why]:
+    """Why the practice is shut during a footprint of this date, if it is."""
+    for rule, spans in (
+        (Rule.HOLIDAY, _holidays(practice, day, day)),
+        (Rule.CLOSED, practice.closures),
+    ):
+        shut = next((shut for shut in spans if footprint.meets(shut.span)), None)
+        if shut:
+            yield Why(rule, shut.name)
+
+
+def within_hours(day: LocalDay, hours: WallSpans, session: Span) -> bool:
+    """Whether a session (instants) lies inside one unbroken stretch of the working hours of its date."""
+    length, at = session.end - session.start, session.start - day.start
+    if day.is_plain:
+        return any(stretch.start <= at and at + length <= stretch.end for stretch in hours)
+    working = Day(day, 0).spread(sum(((1 << (span.end - span.start)) - 1) << span.start for span in hours))
+    return at >= 0 and bool(runs(working, length) >> at & 1)
 
 
 def _monday(day: date) -> date:

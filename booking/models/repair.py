@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import Fit, RepairState
+from booking.enums import CHANGEABLE, UNSETTLED, Fit, RepairState
 
 
 class RepairQuerySet(models.QuerySet["Repair"]):
@@ -21,7 +21,7 @@ class RepairQuerySet(models.QuerySet["Repair"]):
 
     def unsettled(self) -> Self:
         """What stands on the desk's list: unanswered, whether there is time left or not."""
-        return self.filter(state__in=(RepairState.OPEN, RepairState.LAPSED))
+        return self.filter(state__in=UNSETTLED)
 
 
 class Repair(models.Model):
@@ -64,6 +64,12 @@ class Repair(models.Model):
         return self.state == RepairState.OPEN and now < self.expires_at
 
 
+class ReplacementQuerySet(models.QuerySet["Replacement"]):
+    def pending(self) -> Self:
+        """Those whose session still is where it broke; one that was moved or cancelled meanwhile is settled."""
+        return self.filter(appointment__sequence=F("sequence"), appointment__status__in=CHANGEABLE)
+
+
 class Replacement(models.Model):
     """One broken session and the start proposed instead; none where nothing was found."""
 
@@ -79,6 +85,8 @@ class Replacement(models.Model):
         "therapists.Therapist", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("therapist")
     )
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
+
+    objects = ReplacementQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("replacement")

@@ -23,6 +23,7 @@ from booking.enums import (
     AppointmentStatus,
     AuditAction,
     ChangeKind,
+    HoldState,
     NotificationKind,
     NotificationState,
     Scope,
@@ -100,8 +101,9 @@ def move_sessions(
     ``wishes`` are what their series wishes from now on, for sessions that stay as well, where a part of it moves as a whole.
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
     ``releasing`` is the hold that kept the new times. ``practice_initiated``: the practice broke the sessions, or offered the
-    times itself, so its policy does not apply and the move does not count. Raises CannotChange, TooLate, TooManyMoves, KeyReused,
-    NotAllowed, and what a booking raises (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
+    times itself, so neither its policy nor its soft rules stand in the way and the move does not count.
+    Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking raises (OutsideAvailability, SlotTaken,
+    ClientBusy); nothing is written then.
     """
     client = _one_client(move.appointment for move in moves)
     content = _hash(ChangeKind.MOVED, *(f"{m.appointment.pk} {m.therapist_id} {m.starts_at.isoformat()}" for m in moves))
@@ -123,7 +125,7 @@ def move_sessions(
             require_movable(current, now)
     before = {pk: facts(current) for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
-    _place(rows, moves, client, now=now, override=override)
+    _place(rows, moves, client, now=now, override=override or practice_initiated)
     for current in rows.values():
         current.sequence += 1
         current.moves += 0 if practice_initiated or override else 1
@@ -178,8 +180,8 @@ def cancel_sessions(
 def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     """Put everything back as it was before a change; its notice is never sent. Twice is the same as once.
 
-    Raises UndoOver when the time for it is over or a session was changed again, and SlotTaken when an old time that could not
-    be kept is taken; nothing is written then.
+    Raises UndoOver when the time for it is over, a session was changed again or an old time is no more, and SlotTaken when
+    an old time that could not be kept is taken; nothing is written then.
     """
     lock_client(change.client_id)
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
@@ -195,6 +197,9 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     treatments = {entry.appointment.treatment for entry in entries.values()}
     lock(client=change.client, therapists=now_with | then_with, treatments=treatments, now=now)
     if change.hold is not None:
+        change.hold.refresh_from_db(fields=["state"])
+        if change.hold.state != HoldState.LIVE:
+            raise UndoOver
         let_go(change.hold)
     rows = _locked([entry.appointment for entry in entries.values()])
     before = {pk: facts(current) for pk, current in rows.items()}

@@ -46,12 +46,11 @@ def hold_choices(
     Raises TooManyHolds, OutsideAvailability, SlotTaken or ClientBusy; nothing is written then.
     """
     _one_at_a_time(owner)
+    lock(client=client, therapists={choice.therapist_id for choice in choices}, treatments=[treatment], now=now)
     if replacing is not None:
         replacing = Hold.objects.select_for_update(no_key=True).get(pk=replacing.pk, owner=owner)
         if replacing.state == HoldState.BOOKED:
             raise HoldOver
-    lock(client=client, therapists={choice.therapist_id for choice in choices}, treatments=[treatment], now=now)
-    if replacing is not None:
         let_go(replacing)
     live = Hold.objects.filter(owner=owner, state=HoldState.LIVE, expires_at__gt=now).count()
     if live >= LIVE_HOLDS_A_PERSON:

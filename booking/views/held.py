@@ -18,7 +18,7 @@ from booking.access import client_of, may_use_hold
 from booking.engine.recurrence import Course
 from booking.engine.zones import instant_of
 from booking.enums import HoldState
-from booking.exceptions import BookingError, HoldOver, OutsideAvailability
+from booking.exceptions import BookingError, HoldOver, HoldReleased, OutsideAvailability
 from booking.models import Hold
 from booking.queries import moment_of
 from booking.services.guard import Choice
@@ -41,12 +41,17 @@ def to_what_was_booked(hold: Hold) -> HttpResponse:
 
 
 def over(request: HttpRequest, hold: Hold, *, problem: str = "") -> HttpResponse:
-    """The ten minutes are over: say so, keep the choices, offer to hold them once more unless that was the ``problem``."""
+    """The ten minutes are over, or the times were let go before: say so, keep the choices, offer to hold them once more.
+
+    With a ``problem``, that was tried already.
+    """
+    released = hold.expires_at > timezone.now()
     context = {
         "step": "when",
         "hold": hold,
-        "problem": problem or str(HoldOver.message),
+        "problem": problem or str(HoldReleased.message if released else HoldOver.message),
         "retry": not problem,
+        "released": released,
         "what_url": reverse("booking:what"),
         "treatment": hold.treatment,
     }

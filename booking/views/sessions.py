@@ -24,6 +24,7 @@ from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
 from booking.models import Appointment, AuditEntry, Change
+from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
 from clients.models import User
 from clients.proof import AddressProof, sign_in
@@ -83,6 +84,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "people": sorted({each.client.name for each in seen if each.client}),
         "undoable": _undoable(request, now),
         "problem": problem,
+        "repairs": repairs_waiting(request, now),
         **waiting_context(request, now),
     }
     return render(request, "booking/sessions.html", context, status=409 if problem else 200)

@@ -29,6 +29,7 @@ from booking.enums import AppointmentStatus, Outcome
 from booking.models import Appointment, PlannedDate, Series
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
+from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
 from therapists.models import (
@@ -210,6 +211,7 @@ def load(now: datetime) -> str:
     import_appointments(diary.rows, now=now)
     diary.record_series()
     _wishes(now, today, clients, therapists, treatments)
+    _break_something(therapists[2], now)
     return sign_ins
 
 
@@ -430,6 +432,21 @@ def _exceptions(location: Location, therapists: list[Therapist], today: date) ->
     HolidayOpening.objects.create(location=location, opens_on=opening)
 
 
+def _break_something(therapist: Therapist, now: datetime) -> None:
+    """A training over one session of next week, so that the desk has somebody to hear from."""
+    session = Appointment.objects.upcoming(now + DAY * 7).filter(therapist=therapist).first()
+    if session is None:
+        return
+
+    def train() -> TimeOff:
+        return TimeOff.objects.create(
+            therapist=therapist, kind=TimeOff.Kind.TRAINING, starts_at=session.starts_at, ends_at=session.ends_at
+        )
+
+    agreed = foresee(train, now=now).signature
+    change_rules(train, cause=lambda: f"{therapist}: {TimeOff.Kind.TRAINING.label}", by=None, now=now, agreed=agreed)
+
+
 def _clients(now: datetime) -> list[Client]:
     """The demonstration client, then the invented ones; phone numbers from the range that is never given out."""
     names = [DEMO_CLIENT, *(f"{first} {last}" for first in FIRST_NAMES for last in LAST_NAMES)]
@@ -477,7 +494,7 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     desk.user_permissions.set(
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer"))
+            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer", "change_repair"))
             | Q(codename__in=("add_client", "change_client"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
