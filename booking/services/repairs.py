@@ -4,7 +4,7 @@ Leave, illness, a closure or other hours are saved through ``change_rules``. In 
 sessions that no longer stand, plans a replacement for all dates of each client in turn, holds it, and tells the client once.
 Nothing moves before the client, or the desk for them, says so.
 
-Locks: therapists and rooms first, then holds, then repairs. No client is locked, as nobody's session moves.
+Locks: client, therapists, rooms, then repairs, then holds. A change of rules locks no client, as nobody's session moves.
 """
 
 from __future__ import annotations
@@ -193,6 +193,7 @@ def decline_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 
     Raises RepairOver when it was settled in another way.
     """
+    lock(client=repair.client, therapists=(), treatments=(), now=now)
     current = _locked(repair)
     if current.state == RepairState.CANCELLED:
         return current
