@@ -1,19 +1,22 @@
 """Random lives of many bookings, against a model that fits on a page.
 
-The model knows sessions and the times kept for an undo, as plain starts, and decides by itself what must succeed and what must
-be refused. After every step the database holds exactly the model's sessions.
+People book, move, cancel and undo; they wait, and are offered what became free; therapists go on leave, and what that breaks is
+repaired. The model knows sessions and kept times as plain starts, and decides by itself what must succeed and what must be
+refused. After every step the database holds exactly the model's sessions.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from django.db import transaction
+from django.db.models import Q
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,13 +29,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from booking.enums import BLOCKING, AppointmentStatus
+from booking.enums import BLOCKING, UNSETTLED, AppointmentStatus, HoldState, OfferState, RepairState
 from booking.exceptions import BookingError
-from booking.models import Appointment, Change
+from booking.models import Appointment, Change, Hold, Offer, Repair, Replacement
 from booking.services.appointments import book_appointment
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, undo_change
 from booking.services.holds import release_expired
+from booking.services.repairs import accept_repair, change_rules, decline_repair, foresee, lapse_repairs
+from booking.services.waitlist import accept_offer, decline_offer, lapse_offers, offer_freed, wish
 from tests.factories import ClientFactory, RoomFactory
+from therapists.models import TimeOff
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -78,7 +84,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.now = datetime(2027, 2, 1, 8, tzinfo=UTC)
         self.known: dict[UUID, Known] = {}
-        self.kept: dict[UUID, tuple[Place, datetime]] = {}  # by change, until when
+        self.kept: dict[UUID, tuple[Place, datetime]] = {}  # by change, offer or replacement, until when
+        self.away: set[tuple[UUID, date]] = set()  # who, on which day
         self.example = transaction.atomic()
         self.example.__enter__()
 
@@ -90,9 +97,10 @@ class Life(RuleBasedStateMachine):
 
     def is_free(self, place: Place, client: UUID, *, moving: UUID | None = None, giving_up: UUID | None = None) -> bool:
         others = [each for key, each in self.known.items() if key != moving and not each.gone]
-        kept = [at for change, (at, until) in self.kept.items() if until > self.now and change != giving_up]
+        kept = [at for key, (at, until) in self.kept.items() if until > self.now and key != giving_up]
         return not (
-            any(place.meets(each.place) for each in others)
+            (place.therapist, place.start.date()) in self.away
+            or any(place.meets(each.place) for each in others)
             or any(place.meets(at) for at in kept)
             or any(each.client == client and abs(each.place.start - place.start) < SESSION for each in others)
         )
@@ -178,15 +186,120 @@ class Life(RuleBasedStateMachine):
         self.kept.pop(undoable.change.pk, None)
         self.known[undoable.session] = replace(undoable.before, version=now_is.version + 1)
 
-    @rule(minutes=st.integers(1, 5))
+    @rule(minutes=st.one_of(st.integers(1, 5), st.sampled_from([31, 60 * 11, 60 * 25])))
     def wait(self, minutes):
         self.now += timedelta(minutes=minutes)
 
-    @precondition(lambda self: self.kept)
+    @rule(client=st.integers(0, 2), morning=st.sampled_from(MORNINGS))
+    def join_the_waitlist(self, client, morning):
+        days = {"earliest_on": morning.date(), "latest_on": morning.date()}
+        wish(client=self.practice.clients[client], treatment=self.practice.treatment, by=None, now=self.now, **days)
+
+    @rule(session=sessions)
+    def wait_for_an_earlier_time(self, session):
+        if session is None or self.known[session].gone:
+            return
+        row = self.row(session)
+        days = {"earliest_on": self.now.date(), "latest_on": row.local_date}
+        with suppress(BookingError):  # who waits for it already is told so
+            wish(client=row.client, treatment=row.treatment, instead_of=row, by=None, now=self.now, **days)
+
     @rule()
-    def the_beat_clears_what_ran_out(self):
+    def the_beat_comes_round(self):
+        """Holds, offers and repairs that ran out end; what is free is offered, each time to one person, and never at night."""
         release_expired(self.now)
+        lapse_offers(self.now)
+        lapse_repairs(self.now)
+        before = set(self.open_offers().values_list("pk", flat=True))
+        made = offer_freed(self.now)
+        new = list(self.open_offers().exclude(pk__in=before))
+        assert len(new) == made
+        assert not new or 8 <= self.now.hour < 21
+        for offer in new:
+            place = Place(offer.therapist_id, offer.starts_at)
+            assert self.is_free(place, offer.client_id, moving=offer.replaces_id)
+            self.kept[offer.pk] = (place, offer.expires_at)
         assert not Appointment.objects.filter(status=AppointmentStatus.HELD, held_until__lte=self.now).exists()
+
+    @precondition(lambda self: self.open_offers().exists())
+    @rule(data=st.data(), takes_it=st.booleans())
+    def answer_an_offer(self, data, takes_it):
+        offer = data.draw(st.sampled_from(sorted(self.open_offers(), key=lambda each: (each.starts_at, each.made_at))))
+        place, until = self.kept[offer.pk]
+        try:
+            (accept_offer if takes_it else decline_offer)(offer, by=None, now=self.now)
+        except BookingError:
+            assert (
+                until <= self.now
+                or self.has_no_reason_any_more(offer)
+                or not self.is_free(place, offer.client_id, moving=offer.replaces_id, giving_up=offer.pk)
+            )
+            return
+        assert until > self.now
+        del self.kept[offer.pk]
+        if not takes_it:
+            return
+        offer.refresh_from_db()
+        if offer.replaces_id:
+            was = self.known[offer.replaces_id]
+            self.known[offer.replaces_id] = replace(was, place=place, version=was.version + 1)
+        else:
+            self.known[offer.appointment_id] = Known(offer.client_id, place)
+
+    @rule(therapist=st.integers(0, 1), morning=st.sampled_from(MORNINGS))
+    def go_on_leave(self, therapist, morning):
+        """Everyone whose session breaks is offered times that are free, and no two people the same."""
+        who = [self.practice.tess, self.practice.jonas][therapist]
+        day = (who.pk, morning.date())
+        if day in self.away:
+            return
+        span = {"starts_at": morning.replace(hour=0), "ends_at": morning.replace(hour=0) + timedelta(days=1)}
+
+        def leave():
+            return TimeOff.objects.create(therapist=who, **span)
+
+        agreed = foresee(leave, now=self.now).signature
+        change_rules(leave, cause=lambda: "leave", by=None, now=self.now, agreed=agreed)
+        self.away.add(day)
+        self.kept = {key: at for key, at in self.kept.items() if self.is_still_held(key)}
+        for each in Replacement.objects.filter(repair__in=self.open_repairs(), repair__made_at=self.now, starts_at__isnull=False):
+            if each.pk not in self.kept:
+                place = Place(each.therapist_id, each.starts_at)
+                assert self.is_free(place, each.repair.client_id, moving=each.appointment_id)
+                self.kept[each.pk] = (place, each.repair.expires_at)
+
+    @precondition(lambda self: self.open_repairs().exists())
+    @rule(data=st.data(), takes_it=st.booleans())
+    def answer_a_repair(self, data, takes_it):
+        repair = data.draw(st.sampled_from(sorted(self.open_repairs(), key=lambda each: (each.made_at, str(each.client_id)))))
+        pending = list(repair.replacements.pending())
+        try:
+            (accept_repair if takes_it else decline_repair)(repair, by=None, now=self.now)
+        except BookingError:
+            return
+        for each in repair.replacements.all():
+            self.kept.pop(each.pk, None)
+        for each in pending:
+            was = self.known[each.appointment_id]
+            if not takes_it:
+                self.known[each.appointment_id] = replace(was, gone=True, version=was.version + 1)
+            elif each.starts_at is not None:
+                place = Place(each.therapist_id, each.starts_at)
+                self.known[each.appointment_id] = replace(was, place=place, version=was.version + 1)
+
+    # what the model asks the database
+
+    def open_offers(self):
+        return Offer.objects.filter(state=OfferState.OPEN)
+
+    def open_repairs(self):
+        return Repair.objects.filter(state=RepairState.OPEN)
+
+    def is_still_held(self, key):
+        return Hold.objects.filter(Q(change=key) | Q(offer=key) | Q(repair__replacements=key), state=HoldState.LIVE).exists()
+
+    def has_no_reason_any_more(self, offer):
+        return not Offer.objects.answerable(self.now).filter(pk=offer.pk).exists()
 
     # what always holds
 
@@ -204,6 +317,13 @@ class Life(RuleBasedStateMachine):
             if one.blocked_from < other.blocked_until and other.blocked_from < one.blocked_until:
                 assert one.therapist_id != other.therapist_id
                 assert one.room_id != other.room_id
+
+    @invariant()
+    def nobody_is_left_with_a_therapist_who_is_away_and_does_not_know(self):
+        seen_to = set(Replacement.objects.pending().filter(repair__state__in=UNSETTLED).values_list("appointment", flat=True))
+        for key, each in self.known.items():
+            if not each.gone and (each.place.therapist, each.place.start.date()) in self.away:
+                assert key in seen_to
 
     @invariant()
     def what_is_held_is_held_by_the_model_too(self):
