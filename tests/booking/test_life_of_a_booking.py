@@ -210,6 +210,9 @@ class Life(RuleBasedStateMachine):
         release_expired(self.now)
         lapse_offers(self.now)
         lapse_repairs(self.now)
+        for key in [key for key, (_at, until) in self.kept.items() if until > self.now and not self.is_still_held(key)]:
+            assert self.nothing_hangs_on(key)
+            del self.kept[key]
         before = set(self.open_offers().values_list("pk", flat=True))
         made = offer_freed(self.now)
         new = list(self.open_offers().exclude(pk__in=before))
@@ -297,6 +300,12 @@ class Life(RuleBasedStateMachine):
 
     def is_still_held(self, key):
         return Hold.objects.filter(Q(change=key) | Q(offer=key) | Q(repair__replacements=key), state=HoldState.LIVE).exists()
+
+    def nothing_hangs_on(self, key):
+        """An offer whose session or wish is gone, or a replacement for a session that is no longer where it broke."""
+        if Offer.objects.filter(pk=key).exists():
+            return Offer.objects.get(pk=key).state == OfferState.WITHDRAWN
+        return not Replacement.objects.pending().filter(repair__replacements=key).exists()
 
     def has_no_reason_any_more(self, offer):
         return not Offer.objects.answerable(self.now).filter(pk=offer.pk).exists()

@@ -10,9 +10,10 @@ from django.db import connections
 
 from booking.enums import AppointmentStatus
 from booking.exceptions import BookingError
-from booking.models import Appointment, Change
+from booking.models import Appointment, Change, Offer
 from booking.services.appointments import book_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
+from booking.services.waitlist import accept_offer, offer_freed, wish
 from clients.models import Client
 from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory
 from tests.figures import Figure
@@ -35,7 +36,8 @@ class Stage:
             by=[self.tess], in_rooms=[RoomFactory(name="Room of the races")], horizon=timedelta(days=60), notice=HOUR
         )
         self.ada, self.bo = ClientFactory(user__email="ada@races.example.org"), ClientFactory(user__email="bo@races.example.org")
-        self.now = datetime.now(UTC)
+        # by day, when offers are made
+        self.now = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(10), UTC)
         self.location = self.treatment.location
         self.location.moves_allowed = None
         self.location.save()
@@ -89,6 +91,7 @@ def figures() -> Iterator[Figure]:
     yield from played("two sessions change places at once", lambda: swap(stage))
     yield from played("cancelled while it is moved", lambda: cancel_while_moving(stage))
     yield from played("the same press twice at once", lambda: pressed_twice(stage))
+    yield from played("an offer accepted twice at once", lambda: accepted_twice(stage))
     yield Figure("races: overlaps", overlaps(), "== 0")
     yield Figure("races: deadlocks that PostgreSQL saw", deadlocks() - before, "== 0")
 
@@ -127,3 +130,23 @@ def pressed_twice(stage: Stage) -> tuple[list[Exception | None], bool]:
 
     refused = together(press, press)
     return refused, refused == [None, None] and Change.objects.filter(key=key).count() == 1
+
+
+def accepted_twice(stage: Stage) -> tuple[list[Exception | None], bool]:
+    """Ada cancels, Bo waits for that day and is offered her time, and takes it in two tabs."""
+    given_up = stage.book(stage.ada, 9)
+    waiting = wish(
+        client=stage.bo, treatment=stage.treatment, earliest_on=stage.day, latest_on=stage.day, by=stage.bo.user, now=stage.now
+    )
+    cancel_sessions([given_up], by=stage.ada.user, now=stage.now)
+    offer_freed(stage.now)
+    offer = Offer.objects.get(entry=waiting)
+
+    def accept() -> None:
+        accept_offer(offer, by=stage.bo.user, now=stage.now)
+
+    refused = together(accept, accept)
+    taken = list(Appointment.objects.filter(client=stage.bo, status__in=KEPT))
+    legal = refused == [None, None] and [each.starts_at for each in taken] == [given_up.starts_at]
+    cancel_sessions(taken, by=stage.bo.user, now=stage.now)
+    return refused, legal
