@@ -124,7 +124,7 @@ def offer(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def waiting_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    """What booking/_waiting.html lists: the wishes of whoever asks, and the offers they can answer now."""
+    """The wishes of whoever asks (booking/_waiting.html), and the offers they can answer now (booking/_open_offers.html)."""
     wishes = wishes_of(request, now).matchable(now).select_related("treatment", "instead_of").prefetch_related("therapists")
     offers = offers_of(request, now).filter(pk__in=Offer.objects.answerable(now).values("pk"))
     return {

@@ -248,7 +248,9 @@ def test_what_somebody_waits_for_can_be_listed_on_any_page_of_theirs(rf, practic
     request = rf.get("/")
     request.user, request.session = practice.bo.user, {}
 
-    listed = render_to_string("booking/_waiting.html", waiting_context(request, now), request=request)
+    context = waiting_context(request, now)
+    parts = ("booking/_open_offers.html", "booking/_waiting.html")
+    listed = " ".join(render_to_string(part, context, request=request) for part in parts)
 
     words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", listed)).split())
     assert "Tuesday 9 March, 9:00 is free for you" in words
