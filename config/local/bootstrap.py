@@ -37,7 +37,7 @@ def enter_venv() -> None:
 
 def _require(requirements: Path, *, beside: Path | None = None) -> None:
     wanted = hashlib.sha256(sys.version.encode() + requirements.read_bytes()).hexdigest()
-    stamp = VENV / f"installed-{requirements.parent.name}-{requirements.name}"
+    stamp = VENV / "-".join(("installed", *requirements.relative_to(ROOT).parts))
     if stamp.exists() and stamp.read_text() == wanted:
         return
     new = not PYTHON.exists()
