@@ -183,6 +183,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     Raises UndoOver when the time for it is over, a session was changed again or an old time is no more, and SlotTaken when
     an old time that could not be kept is taken; nothing is written then.
     """
+    list(change.freed.select_for_update().order_by("pk"))
     lock_client(change.client_id)
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
     if change.undone_at is not None:

@@ -4,7 +4,7 @@ Leave, illness, a closure or other hours are saved through ``change_rules``. In 
 sessions that no longer stand, plans a replacement for all dates of each client in turn, holds it, and tells the client once.
 Nothing moves before the client, or the desk for them, says so.
 
-Locks: therapists and rooms first, then holds, then repairs. No client is locked, as nobody's session moves.
+Locks are taken as ``guard`` says. Where rules are saved no client is locked, as nobody's session moves then.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
 from booking.services.appointments import facts, unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
-from booking.services.guard import Choice, lock
+from booking.services.guard import Choice, lock, lock_client
 from booking.services.holds import let_go
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
 from clients.models import Client, User
@@ -193,6 +193,7 @@ def decline_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 
     Raises RepairOver when it was settled in another way.
     """
+    lock_client(repair.client_id)
     current = _locked(repair)
     if current.state == RepairState.CANCELLED:
         return current

@@ -93,7 +93,7 @@ def earlier(request: HttpRequest, pk: UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop waiting for something."""
     now = timezone.now()
-    entry = wishes_of(request, now).select_related("client").filter(pk=pk).first()
+    entry = wishes_of(request, now).filter(pk=pk).first()
     if entry is None:
         raise Http404
     withdraw_wish(entry, by=_by(request), now=now)
