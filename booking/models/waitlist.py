@@ -31,7 +31,7 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
 
         ``today`` is the date on the practice's clock.
         """
-        undoable = Change.objects.filter(audit_entries__appointment=OuterRef("instead_of"), undo_until__gt=now)
+        undoable = Change.objects.undoable(now).filter(audit_entries__appointment=OuterRef("instead_of"))
         cancelled = Q(instead_of__status__in=(AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED))
         return self.waiting().filter(Q(latest_on__lt=today) | Q(instead_of__starts_at__lte=now) | (cancelled & ~Exists(undoable)))
 

@@ -219,7 +219,7 @@ def _outcome(session: Appointment) -> Outcome:
 def _undoable(request: HttpRequest, now: datetime) -> list[tuple[Change, list[Appointment]]]:
     """What can still be undone, the latest first, each with the sessions it was about."""
     entries = AuditEntry.objects.select_related("appointment").order_by("appointment__starts_at")
-    changes = changes_of(request, now).filter(undone_at=None, undo_until__gt=now)
+    changes = changes_of(request, now).undoable(now)
     return [
         (change, list({entry.appointment_id: entry.appointment for entry in change.audit_entries.all()}.values()))
         for change in changes.prefetch_related(Prefetch("audit_entries", entries))
