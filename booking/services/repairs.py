@@ -18,7 +18,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from booking.engine.planner import Start, best_plan
@@ -39,7 +39,7 @@ from booking.enums import (
     RepairState,
 )
 from booking.exceptions import BreaksSessions, RepairOver
-from booking.models import Appointment, AuditEntry, Hold, Notification, Offer, Repair, Replacement
+from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, Repair, Replacement
 from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
 from booking.services.appointments import facts, unsaved_appointment
@@ -189,7 +189,7 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 
 @transaction.atomic
 def decline_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
-    """Cancel the broken sessions without penalty and let the replacements go. Twice is the same as once.
+    """Cancel the broken sessions that are ahead without penalty and let the replacements go. Twice is the same as once.
 
     Raises RepairOver when it was settled in another way.
     """
@@ -197,7 +197,8 @@ def decline_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     current = _locked(repair)
     if current.state == RepairState.CANCELLED:
         return current
-    sessions = [each.appointment for each in current.replacements.pending().select_related("appointment__client")]
+    pending = current.replacements.pending().filter(appointment__starts_at__gt=now)
+    sessions = [each.appointment for each in pending.select_related("appointment__client")]
     if current.state not in UNSETTLED or not sessions:
         raise RepairOver
     cancel_sessions(sessions, by=by, now=now, reason=current.cause, practice_initiated=True)
@@ -217,10 +218,11 @@ def settle_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 def lapse_repairs(now: datetime) -> int:
     """Tell the desk of every repair that nobody answered in time, and say how many.
 
-    Those whose sessions were all moved or cancelled in another way are closed instead.
+    Those whose sessions were all moved or cancelled in another way, beyond undoing, are closed instead.
     """
     waiting = Repair.objects.unsettled().select_for_update(skip_locked=True, of=("self",)).select_related("client", "hold")
-    for repair in waiting.exclude(pk__in=Replacement.objects.pending().values("repair")):
+    undoable = Change.objects.undoable(now).filter(audit_entries__appointment__replacements__repair=OuterRef("pk"))
+    for repair in waiting.exclude(Exists(undoable) | Q(pk__in=Replacement.objects.pending().values("repair"))):
         _close(repair, _what_they_chose(repair), by=None, now=now)
     lapsed = list(waiting.filter(state=RepairState.OPEN, expires_at__lte=now))
     for repair in lapsed:
