@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from booking.engine.offering import Answering, Quiet, answering, last_call
 from booking.engine.zones import local_date
-from booking.enums import CHANGEABLE, HoldState, NotificationKind, OfferReason, OfferState, Outcome, WishState
+from booking.enums import CHANGEABLE, AppointmentStatus, HoldState, NotificationKind, OfferReason, OfferState, Outcome, WishState
 from booking.exceptions import (
     AlreadyOffered,
     BookingError,
@@ -106,8 +106,8 @@ def withdraw_wish(entry: WaitlistEntry, *, by: User | None, now: datetime) -> Wa
 def offer_freed(now: datetime) -> int:
     """Offer every free time that nobody is deciding about to whom it fits best, and say how many offers were made.
 
-    A time that suits nobody is closed. Raises ExceptionGroup at the end for those that could not be looked at; they wait for
-    the next try and hold up no other.
+    A time that suits nobody is closed, unless somebody holds some of it: then it waits until they let it go. Raises
+    ExceptionGroup at the end for those that could not be looked at; they wait for the next try and hold up no other.
     """
     due = FreedTime.objects.to_offer(now).order_by("starts_at").values_list("pk", flat=True)
     return sum(_one_by_one(due, lambda pk: _offer_next(pk, now)))
@@ -256,11 +256,19 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
             continue
         else:
             return True
+    again = again or _held_until(freed, now)
     if again is not None:
         return _put_off(freed, again)
     freed.closed_at = now
     freed.save(update_fields=["closed_at"])
     return False
+
+
+def _held_until(freed: FreedTime, now: datetime) -> datetime | None:
+    """The first moment at which a hold on some of a free time runs out; None where nobody holds any of it."""
+    slots = Appointment.objects.blocking(now).filter(status=AppointmentStatus.HELD, therapist=freed.therapist_id)
+    meeting = slots.filter(blocked_from__lt=freed.ends_at, blocked_until__gt=freed.starts_at).order_by("held_until")
+    return meeting.values_list("held_until", flat=True).first()
 
 
 def _put_off(freed: FreedTime, until: datetime) -> bool:
