@@ -38,6 +38,11 @@ def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool
     return client is not None and request.client_id == client.pk
 
 
+def actor(request: HttpRequest) -> User | None:
+    """Who is signed in; nobody where only a link was opened, which says to whom we wrote and not who reads it."""
+    return request.user if isinstance(request.user, User) else None
+
+
 def client_of(user: User | AnonymousUser) -> Client | None:
     """The client who is signed in, if any."""
     return Client.objects.filter(user=user).first() if isinstance(user, User) else None

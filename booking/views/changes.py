@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import appointments_of, changes_of
+from booking.access import actor, appointments_of, changes_of
 from booking.engine.planner import Start
 from booking.engine.recurrence import changes_met
 from booking.enums import CHANGEABLE, Scope
@@ -33,7 +33,6 @@ from booking.services.policy import fixed_ones, is_late, late_ones
 from booking.services.replan import First, NewPlan, as_chosen, replan
 from booking.views.choose import day_asked, offers_around, one_a_time, times_context
 from booking.views.sessions import sessions_page
-from clients.models import User
 from therapists.models import Therapist
 
 
@@ -112,7 +111,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     if change is None:
         raise Http404
     try:
-        undo_change(change, by=_by(request), now=now)
+        undo_change(change, by=actor(request), now=now)
     except BookingError as refusal:
         return sessions_page(request, now, problem=str(refusal))
     messages.success(request, _("Undone. Everything is as it was before."))
@@ -176,7 +175,7 @@ def _moved(request: HttpRequest, asked: Asked, now: datetime) -> HttpResponse:
         move_sessions(
             plan.moves,
             wishes=plan.wishes,
-            by=_by(request),
+            by=actor(request),
             now=now,
             key=form.cleaned_data["key"],
             undo_for=UNDO_LASTS,
@@ -191,7 +190,7 @@ def _cancelled(request: HttpRequest, asked: Asked, now: datetime) -> HttpRespons
     if not form.is_valid():
         return _cancel_page(request, asked, now, problem=_first_error(form), status=422)
     try:
-        cancel_sessions(form.chosen, by=_by(request), now=now, key=form.cleaned_data["key"], undo_for=UNDO_LASTS)
+        cancel_sessions(form.chosen, by=actor(request), now=now, key=form.cleaned_data["key"], undo_for=UNDO_LASTS)
     except BookingError as refusal:
         return _cancel_page(request, asked, now, problem=str(refusal), status=409)
     return redirect("booking:sessions")
@@ -302,7 +301,3 @@ def _dates(asked: Asked, plan: NewPlan) -> list[dict[str, Any]]:
 
 def _first_error(form: CancelForm | MoveForm) -> str:
     return str(next(iter(form.errors.values()))[0])
-
-
-def _by(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None
