@@ -247,6 +247,3 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client}, {self.starts_at:%Y-%m-%d %H:%M}"
-
-    def is_open(self, now: datetime) -> bool:
-        return self.state == OfferState.OPEN and now < self.expires_at

@@ -79,14 +79,6 @@ def hold_choices(
     return hold
 
 
-@transaction.atomic
-def release_hold(hold: Hold) -> None:
-    """Let the times go before the ten minutes are over. A hold that was booked meanwhile stays booked."""
-    current = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
-    if current.state == HoldState.LIVE:
-        let_go(current)
-
-
 def release_expired(now: datetime) -> int:
     """Clear slots whose ten minutes are over and say how many; whoever books there clears them too. Waits for nobody."""
     with transaction.atomic():

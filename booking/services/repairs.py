@@ -224,7 +224,7 @@ def lapse_repairs(now: datetime) -> int:
     undoable = Change.objects.undoable(now).filter(audit_entries__appointment__replacements__repair=OuterRef("pk"))
     for repair in waiting.exclude(Exists(undoable) | Q(pk__in=Replacement.objects.pending().values("repair"))):
         _close(repair, _what_they_chose(repair), by=None, now=now)
-    lapsed = list(waiting.filter(state=RepairState.OPEN, expires_at__lte=now))
+    lapsed = list(waiting.lapsed(now))
     for repair in lapsed:
         repair.state = RepairState.LAPSED
         repair.save(update_fields=["state"])

@@ -16,7 +16,7 @@ from booking.notifications.delivery import send_due
 from booking.services.candidates import askers_by_fit
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, sessions_in, undo_change
 from booking.services.guard import Choice
-from booking.services.holds import hold_choices, release_hold
+from booking.services.holds import hold_choices, let_go
 from booking.services.replan import First, replan
 from booking.services.waitlist import (
     accept_offer,
@@ -406,7 +406,7 @@ def test_an_offer_whose_time_is_no_longer_held_is_withdrawn(waits, frees, practi
     frees(now)
     offer_freed(now)
     offer = Offer.objects.get()
-    release_hold(offer.hold)
+    let_go(offer.hold)
 
     with pytest.raises(OfferOver):
         accept_offer(offer, by=None, now=now)
