@@ -49,7 +49,11 @@ def client_of(user: User | AnonymousUser) -> Client | None:
 
 
 def remember_link(session: SessionBase, link: Link) -> None:
-    """Let this browser see what a link's notice is about, as long as this very link works."""
+    """Let this browser see what a link's notice is about, as long as this very link works.
+
+    Its session gets a new key, as when somebody signs in.
+    """
+    session.cycle_key()
     known = [opened for opened in session.get(LINKS_KEY, []) if opened != link.token_hash]
     session[LINKS_KEY] = [*known, link.token_hash][-LINKS_REMEMBERED:]
 

@@ -38,7 +38,7 @@ from clients.models import Client, User
 from therapists.models import Location, Therapist, Treatment
 
 MOST_WISHES = 10
-#: When to look again at a free time whose only candidates are deciding about another one.
+#: When to look again at a free time that somebody holds, or whose only candidates are deciding about another one.
 LOOK_AGAIN = timedelta(minutes=1)
 
 OFFERED_ONCE = dict.fromkeys(
@@ -238,7 +238,7 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
     )
     if freed is None or freed.offers.filter(state=OfferState.OPEN).exists():  # made between looking and claiming
         return False
-    again: datetime | None = None
+    undecided = False
     for asker, start in askers_by_fit(freed, now=now):
         starts_at = moment_of(start.instant)
         answer = _answering(asker.treatment, starts_at, now)
@@ -251,24 +251,22 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
             with transaction.atomic():
                 _make_offer(asker, Choice(start.therapist, starts_at, position), until=answer.until, now=now, freed=freed)
         except AlreadyOffered:
-            again = now + LOOK_AGAIN
+            undecided = True
         except BookingError:  # somebody took it, or the wish was withdrawn, while we looked
             continue
         else:
             return True
-    again = again or _held_until(freed, now)
-    if again is not None:
-        return _put_off(freed, again)
+    if undecided or _somebody_holds(freed, now):
+        return _put_off(freed, now + LOOK_AGAIN)
     freed.closed_at = now
     freed.save(update_fields=["closed_at"])
     return False
 
 
-def _held_until(freed: FreedTime, now: datetime) -> datetime | None:
-    """The first moment at which a hold on some of a free time runs out; None where nobody holds any of it."""
+def _somebody_holds(freed: FreedTime, now: datetime) -> bool:
+    """Whether some of a free time is held, so that it may soon be free again."""
     slots = Appointment.objects.blocking(now).filter(status=AppointmentStatus.HELD, therapist=freed.therapist_id)
-    meeting = slots.filter(blocked_from__lt=freed.ends_at, blocked_until__gt=freed.starts_at).order_by("held_until")
-    return meeting.values_list("held_until", flat=True).first()
+    return slots.filter(blocked_from__lt=freed.ends_at, blocked_until__gt=freed.starts_at).exists()
 
 
 def _put_off(freed: FreedTime, until: datetime) -> bool:
