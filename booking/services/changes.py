@@ -47,6 +47,7 @@ from booking.services.appointments import WHERE, facts, unsaved_appointment
 from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
 from booking.services.policy import bound, late_ones, require_movable, require_override
+from booking.services.promises import broken_promises
 from clients.models import Client, User
 
 #: How long a client can undo what they did.
@@ -234,6 +235,8 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     )
     _wish_as_before(change)
     _speak_of_the_restored({pk: (entries[pk].sequence - 1, current.sequence) for pk, current in rows.items()})
+    if broken_promises(now, among=rows):
+        raise UndoOver
     change.freed.all().delete()
     _note_free(_left_behind(given_up, rows.values()), offer_from=now)
     change.undone_at = now

@@ -558,6 +558,21 @@ def test_what_could_be_undone_into_a_leave_cannot_be_any_more(book, practice, no
         undo_change(change, by=practice.ada.user, now=now)
 
 
+def test_nor_where_the_new_time_reaches_into_the_old_one(book, practice, now):
+    """The old time is not held then, so nothing of the leave is in its way."""
+    session = book()
+    move = [Move(session, practice.tess.pk, NINE + timedelta(minutes=30))]
+    change = move_sessions(move, by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+    save(away(practice.tess, until=NINE + timedelta(minutes=30)), practice, now)
+    assert not Repair.objects.exists()
+
+    with pytest.raises(UndoOver):
+        undo_change(change, by=practice.ada.user, now=now)
+
+    session.refresh_from_db()
+    assert session.starts_at == NINE + timedelta(minutes=30)
+
+
 def test_a_public_holiday_that_the_practice_no_longer_works_on_breaks_its_sessions(book, practice, now):
     good_friday = date(2027, 3, 26)
     HolidayOpening.objects.create(location=practice.tess.location, opens_on=good_friday)
