@@ -39,7 +39,7 @@ from booking.enums import (
     RepairState,
 )
 from booking.exceptions import BreaksSessions, RepairOver
-from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, Repair, Replacement
+from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, PlannedDate, Repair, Replacement
 from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
 from booking.services.appointments import facts, unsaved_appointment
@@ -180,6 +180,7 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     if not current.is_open(now) or not moves:
         raise RepairOver
     move_sessions(moves, by=by, now=now, reason=current.cause, releasing=current.hold, practice_initiated=True)
+    _note_what_became_of_wishes([move.appointment for move in moves])
     current.answered_at, current.by = now, by
     if not current.replacements.pending().exists():
         current.state = RepairState.ACCEPTED
@@ -507,6 +508,15 @@ def _close(repair: Repair, state: RepairState, *, by: User | None, now: datetime
     repair.state, repair.answered_at, repair.by = state, now, by
     repair.save(update_fields=["state", "answered_at", "by"])
     return repair
+
+
+def _note_what_became_of_wishes(moved: Collection[Appointment]) -> None:
+    """Their series wish as before, and had to deviate: so they come first where that time is free again."""
+    planned = list(PlannedDate.objects.filter(appointment__in=moved).select_related("appointment"))
+    for each in planned:
+        assert each.appointment is not None
+        each.outcome, each.reason = each.outcome_of(each.appointment), {}
+    PlannedDate.objects.bulk_update(planned, ["outcome", "reason"])
 
 
 def _what_they_chose(repair: Repair) -> RepairState:

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from booking.enums import AppointmentStatus, Fit, HoldState, NotificationKind, RepairState
+from booking.enums import AppointmentStatus, Fit, HoldState, NotificationKind, Outcome, RepairState
 from booking.exceptions import BreaksSessions, HoldOver, OutsideAvailability, RepairOver, SlotTaken, TooManyMoves, UndoOver
-from booking.models import Appointment, AuditEntry, Hold, Notification, Repair, Replacement
+from booking.models import Appointment, AuditEntry, FreedTime, Hold, Notification, Repair, Replacement
 from booking.notifications.delivery import send_due
+from booking.services.candidates import askers_by_fit
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, undo_change
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
@@ -287,6 +288,22 @@ def test_dates_without_replacement_stay_on_the_list_when_the_others_are_taken(bo
     declined = decline_repair(repair, by=practice.ada.user, now=now)
     assert declined.state == RepairState.CANCELLED
     assert set(booked.series.appointments.values_list("status", flat=True)) == {"booked", "cancelled"}
+
+
+def test_what_a_repair_moved_is_offered_its_usual_time_first_when_that_is_free_again(book, book_series, practice, now):
+    booked = book_series(count=3)
+    second = booked.series.planned_dates.get(position=2)
+    leave, _found = save(away(practice.tess, first=NINE + WEEK, until=NINE + WEEK + DAY), practice, now)
+    accept_repair(Repair.objects.get(), by=practice.ada.user, now=now)
+    second.refresh_from_db()
+    assert second.outcome == Outcome.MOVED
+    assert {each.outcome for each in booked.series.planned_dates.exclude(pk=second.pk)} == {Outcome.KEPT}
+
+    change_rules(leave.delete, cause=str, by=practice.finn, now=now)
+    cancel_sessions([book(client=practice.bo, starts_at=NINE + WEEK)], by=practice.finn, now=now)
+
+    freed = FreedTime.objects.get(change__client=practice.bo)
+    assert [asker.planned for asker, _start in askers_by_fit(freed, now=now)] == [second]
 
 
 def test_cancelling_costs_nothing_even_at_the_last_moment(book, practice, now):
