@@ -76,8 +76,8 @@ def repair(request: HttpRequest, pk: UUID) -> HttpResponse:
 def repairs_waiting(request: HttpRequest, now: datetime) -> list[Repair]:
     """The repairs somebody has not answered yet, for the page of their sessions (``booking/_repairs.html``)."""
     mine = Repair.objects.unsettled().filter(pk__in=repairs_of(request, now).values("pk"))
-    waiting = mine.filter(pk__in=Replacement.objects.pending().values("repair"))
-    pending = Replacement.objects.pending().select_related("appointment")
+    pending = Replacement.objects.pending().filter(appointment__starts_at__gt=now).select_related("appointment")
+    waiting = mine.filter(pk__in=pending.values("repair"))
     return list(waiting.prefetch_related(Prefetch("replacements", pending)).order_by("expires_at"))
 
 

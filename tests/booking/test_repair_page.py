@@ -132,6 +132,16 @@ def test_what_was_cancelled_otherwise_is_neither_counted_nor_shown_as_taken(clie
     assert "Your 2 sessions have moved." in taken
 
 
+def test_what_is_over_is_not_asked_about_any_more(client, asked, clock, practice):
+    clock.move_to(NINE - timedelta(minutes=1))
+    client.force_login(practice.ada.user)
+    assert "We have to change one of your sessions." in client.get(reverse("booking:sessions")).content.decode()
+
+    clock.move_to(NINE)
+
+    assert "We have to change" not in client.get(reverse("booking:sessions")).content.decode()
+
+
 def test_cancelling_names_the_date_and_costs_nothing(client, asked):
     client.get(asked.link)
     assert "Tue 9 Mar, 9:00, Tess Oduya" in client.get(asked.page).content.decode()
