@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
+from booking.models.change import ChangeQuerySet
 from booking.models.waitlist import WaitlistQuerySet
 from clients.models import Client, User
 
@@ -37,13 +38,22 @@ def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool
     return client is not None and request.client_id == client.pk
 
 
+def actor(request: HttpRequest) -> User | None:
+    """Who is signed in; nobody where only a link was opened, which says to whom we wrote and not who reads it."""
+    return request.user if isinstance(request.user, User) else None
+
+
 def client_of(user: User | AnonymousUser) -> Client | None:
     """The client who is signed in, if any."""
     return Client.objects.filter(user=user).first() if isinstance(user, User) else None
 
 
 def remember_link(session: SessionBase, link: Link) -> None:
-    """Let this browser see what a link's notice is about, as long as this very link works."""
+    """Let this browser see what a link's notice is about, as long as this very link works.
+
+    Its session gets a new key, as when somebody signs in.
+    """
+    session.cycle_key()
     known = [opened for opened in session.get(LINKS_KEY, []) if opened != link.token_hash]
     session[LINKS_KEY] = [*known, link.token_hash][-LINKS_REMEMBERED:]
 
@@ -57,11 +67,14 @@ def is_somebody(request: HttpRequest, now: datetime) -> bool:
     return request.user.is_authenticated or _links(request, now).exists()
 
 
+def _own(request: HttpRequest) -> Q:
+    """What belongs to the client who is signed in."""
+    return Q(client__user=request.user.pk) if request.user.is_authenticated else Q(pk__in=[])
+
+
 def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment]:
     """The sessions somebody may see and change: a client's own, and those that the opened links speak of."""
     notices = _links(request, now).values("notification")
-    client = client_of(request.user)
-    mine = Q(client=client) if client else Q(pk__in=[])
     linked = (
         Q(notifications__in=notices)
         | Q(series__notifications__in=notices)
@@ -70,11 +83,11 @@ def appointments_of(request: HttpRequest, now: datetime) -> QuerySet[Appointment
         | Q(offers__notifications__in=notices)
         | Q(accepted_offers__notifications__in=notices)
     )
-    seen = Appointment.objects.real().filter(mine | linked).values("pk")
+    seen = Appointment.objects.real().filter(_own(request) | linked).values("pk")
     return Appointment.objects.filter(pk__in=seen).select_related("client", "therapist", "room", "treatment__location", "series")
 
 
-def changes_of(request: HttpRequest, now: datetime) -> QuerySet[Change]:
+def changes_of(request: HttpRequest, now: datetime) -> ChangeQuerySet:
     """The changes somebody may look back on and undo: those of which they may see every session."""
     entries = AuditEntry.objects.filter(change=OuterRef("pk"))
     seen = appointments_of(request, now).values("pk")
@@ -84,8 +97,7 @@ def changes_of(request: HttpRequest, now: datetime) -> QuerySet[Change]:
 def offers_of(request: HttpRequest, now: datetime) -> QuerySet[Offer]:
     """The offers somebody may answer."""
     linked = Q(notifications__link__in=_links(request, now))
-    client = client_of(request.user)
-    return Offer.objects.filter(linked | Q(client=client) if client else linked).distinct()
+    return Offer.objects.filter(linked | _own(request)).distinct()
 
 
 def waiting_client(request: HttpRequest, now: datetime) -> Client | None:
@@ -105,5 +117,4 @@ def wishes_of(request: HttpRequest, now: datetime) -> WaitlistQuerySet:
 def repairs_of(request: HttpRequest, now: datetime) -> QuerySet[Repair]:
     """The repairs somebody may answer."""
     linked = Q(notifications__link__in=_links(request, now))
-    client = client_of(request.user)
-    return Repair.objects.filter(linked | Q(client=client) if client else linked).distinct()
+    return Repair.objects.filter(linked | _own(request)).distinct()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 from booking.queries import practice_zone
 
+#: What is secret in an address: the token of a link in a notice.
+TOKEN = re.compile(r"(?<=^/l/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -44,8 +47,8 @@ class HtmxRedirectMiddleware:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """One line a request, with its path and without its query string: what was wished for is nobody else's business."""
+    """One line a request, with its path and without its query string or a token: what it asks for is nobody else's business."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {request.path}"
+        return f"{request.method} {TOKEN.sub('…', request.path)}"

@@ -29,6 +29,14 @@ def test_a_request_is_one_line_with_its_path_and_without_its_query(client, pract
     assert str(practice.treatment.pk) not in json.dumps(line)
 
 
+def test_the_token_of_a_link_is_not_in_the_log(client, practice, lines):
+    client.get(reverse("booking:link", args=["a-secret-token"]))
+
+    [line] = lines()
+    assert (line["code"], line["request"]) == (410, "GET /l/…")
+    assert "a-secret-token" not in json.dumps(line)
+
+
 @pytest.mark.parametrize(("path", "code"), [("/nowhere/?email=ada@example.org", 404), ("/readyz?token=geheim", 503)])
 def test_a_refusal_is_one_line_too(client, lines, path, code):
     client.get(path)

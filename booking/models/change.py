@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from django.conf import settings
@@ -13,6 +13,11 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import ChangeKind
+
+
+class ChangeQuerySet(models.QuerySet["Change"]):
+    def undoable(self, now: datetime) -> Self:
+        return self.filter(undone_at=None, undo_until__gt=now)
 
 
 class Change(models.Model):
@@ -37,6 +42,8 @@ class Change(models.Model):
     # the random key of the form: pressed twice, it is the same change
     key = models.UUIDField(null=True, blank=True, editable=False)
     content = models.CharField(max_length=64, blank=True, editable=False)
+
+    objects = ChangeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("change")

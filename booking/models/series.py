@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import Outcome
+from booking.models.appointment import Appointment
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
@@ -76,3 +77,10 @@ class PlannedDate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.get_outcome_display()}"
+
+    def outcome_of(self, session: Appointment) -> Outcome:
+        """What this wish became where its session is now."""
+        if self.wished_therapist_id not in (None, session.therapist_id):
+            return Outcome.OTHER_THERAPIST
+        as_wished = (session.local_date, session.local_time) == (self.wished_date, self.wished_time)
+        return Outcome.KEPT if as_wished else Outcome.MOVED

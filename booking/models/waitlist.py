@@ -9,10 +9,11 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, ExpressionWrapper, F, Func, OuterRef, Q
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import CHANGEABLE, AppointmentStatus, OfferReason, OfferState, WishState
+from booking.enums import CHANGEABLE, AppointmentStatus, HoldState, OfferReason, OfferState, WishState
 from booking.models.change import Change
 from therapists.models import Weekday
 
@@ -31,7 +32,7 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
 
         ``today`` is the date on the practice's clock.
         """
-        undoable = Change.objects.filter(audit_entries__appointment=OuterRef("instead_of"), undo_until__gt=now)
+        undoable = Change.objects.undoable(now).filter(audit_entries__appointment=OuterRef("instead_of"))
         cancelled = Q(instead_of__status__in=(AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED))
         return self.waiting().filter(Q(latest_on__lt=today) | Q(instead_of__starts_at__lte=now) | (cancelled & ~Exists(undoable)))
 
@@ -141,14 +142,34 @@ class FreedTime(models.Model):
         return f"{self.therapist}, {self.starts_at:%Y-%m-%d %H:%M}"
 
 
+class WallTime(Func):
+    """The date and time that the clock of a zone shows at an instant."""
+
+    function = "timezone"
+    output_field = models.DateTimeField()
+
+
+#: The date of a series still wishes for the therapist and the wall time of the offer.
+STILL_WISHED = Exact(
+    WallTime("treatment__location__zone", "starts_at"),
+    ExpressionWrapper(F("planned_date__wished_date") + F("planned_date__wished_time"), models.DateTimeField()),
+) & Q(planned_date__wished_therapist=F("therapist"))
+
+
 class OfferQuerySet(models.QuerySet["Offer"]):
     def answerable(self, now: datetime) -> Self:
-        """Open ones in time, whose wish still waits and whose session can still move: to an earlier time where one is wished."""
+        """Open ones in time and still held, whose reason stands.
+
+        Their wish still waits, or their series still wishes for just this; their session can still move, to an earlier time
+        where one is wished, and a missing date is missing still.
+        """
         waits = Q(entry=None) | Q(entry__state=WishState.WAITING)
         moves = Q(replaces=None) | Q(replaces__status__in=CHANGEABLE, replaces__starts_at__gt=now)
         earlier = Q(entry__instead_of=None) | Q(replaces__starts_at__gt=F("starts_at"))
         missing = Q(planned_date=None) | Q(replaces__isnull=False) | Q(planned_date__appointment=None)
-        return self.filter(waits, moves, earlier, missing, state=OfferState.OPEN, expires_at__gt=now)
+        wished = Q(planned_date=None) | STILL_WISHED
+        is_held = Q(hold__state=HoldState.LIVE)
+        return self.filter(is_held, waits, moves, earlier, missing, wished, state=OfferState.OPEN, expires_at__gt=now)
 
     def unanswerable(self, now: datetime) -> Self:
         """Open ones that can no longer be accepted."""
@@ -226,6 +247,3 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client}, {self.starts_at:%Y-%m-%d %H:%M}"
-
-    def is_open(self, now: datetime) -> bool:
-        return self.state == OfferState.OPEN and now < self.expires_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -50,7 +51,7 @@ def unsaved_appointment(treatment: Treatment, choice: Choice, *, room_id: UUID |
     )
 
 
-def facts(appointment: Appointment) -> dict[str, str | None]:
+def facts(appointment: Appointment) -> dict[str, Any]:
     """What an audit entry keeps of an appointment, before and after."""
     return {
         "status": appointment.status,
@@ -58,6 +59,7 @@ def facts(appointment: Appointment) -> dict[str, str | None]:
         "local_time": f"{appointment.local_time:%H:%M}",
         "therapist": str(appointment.therapist_id),
         "room": str(appointment.room_id) if appointment.room_id else None,
+        "moves": appointment.moves,
     }
 
 

@@ -13,9 +13,9 @@ from booking.engine.offering import Candidate, Wanted, in_order_of_fit
 from booking.engine.slots import Offer as Start
 from booking.engine.spans import Span
 from booking.engine.zones import DAY, instant_of
-from booking.enums import CHANGEABLE, OfferReason, Outcome
+from booking.enums import CHANGEABLE, OfferReason, OfferState, Outcome
 from booking.ical import GONE
-from booking.models import Appointment, FreedTime, PlannedDate, WaitlistEntry
+from booking.models import Appointment, FreedTime, Offer, PlannedDate, WaitlistEntry
 from booking.queries import availability, minute_of
 from clients.models import Client
 from therapists.models import Treatment
@@ -50,10 +50,10 @@ class Asker:
 def askers_by_fit(freed: FreedTime, *, now: datetime) -> list[tuple[Asker, Start]]:
     """Everybody to whom the engine offers a start in a freed time that suits them, best fit first, with the best start.
 
-    Left out are those who were offered it before, who freed it themselves, or whom we cannot write to.
+    Left out are those who were offered it before or said no to it, who freed it themselves, or whom we cannot write to.
     """
     span = Span(minute_of(freed.starts_at), minute_of(freed.ends_at))
-    out = set(freed.offers.values_list("client", flat=True))
+    out = set(_offered_before(freed).values_list("client", flat=True))
     if freed.change is not None:
         out.add(freed.change.client_id)
     askers: dict[UUID, Asker] = {}
@@ -64,6 +64,12 @@ def askers_by_fit(freed: FreedTime, *, now: datetime) -> list[tuple[Asker, Start
             askers[asker.key] = asker
             candidates.append(_candidate(asker, starts, freed))
     return [(askers[candidate.key], start) for candidate, start in in_order_of_fit(candidates, span)]
+
+
+def _offered_before(freed: FreedTime) -> QuerySet[Offer]:
+    """The offers made of a free time, and those declined when it was free before: a no counts for that time, not for once."""
+    within = Q(starts_at__gte=freed.starts_at, starts_at__lt=freed.ends_at)
+    return Offer.objects.filter(Q(freed=freed) | within & Q(therapist=freed.therapist_id, state=OfferState.DECLINED))
 
 
 def wanted_by(entry: WaitlistEntry) -> Wanted:

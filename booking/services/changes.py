@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from booking.engine.zones import instant_of
 from booking.enums import (
     CHANGEABLE,
+    UNSETTLED,
     AppointmentStatus,
     AuditAction,
     ChangeKind,
@@ -29,13 +30,24 @@ from booking.enums import (
     Scope,
 )
 from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
-from booking.models import Appointment, AuditEntry, BookingRequest, Change, FreedTime, Hold, Notification, PlannedDate
+from booking.models import (
+    Appointment,
+    AuditEntry,
+    BookingRequest,
+    Change,
+    FreedTime,
+    Hold,
+    Notification,
+    PlannedDate,
+    Replacement,
+)
 from booking.notifications.outbox import enqueue
 from booking.queries import availability, minute_of, moment_of
 from booking.services.appointments import WHERE, facts, unsaved_appointment
 from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
-from booking.services.policy import is_late, require_movable, require_override
+from booking.services.policy import bound, late_ones, require_movable, require_override
+from booking.services.promises import broken_promises
 from clients.models import Client, User
 
 #: How long a client can undo what they did.
@@ -101,7 +113,8 @@ def move_sessions(
     ``wishes`` are what their series wishes from now on, for sessions that stay as well, where a part of it moves as a whole.
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
     ``releasing`` is the hold that kept the new times. ``practice_initiated``: the practice broke the sessions, or offered the
-    times itself, so neither its policy nor its soft rules stand in the way and the move does not count.
+    times itself, so neither its policy nor its soft rules stand in the way and the move does not count. Of sessions with a
+    repair that is not settled the policy lets go as well.
     Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking raises (OutsideAvailability, SlotTaken,
     ClientBusy); nothing is written then.
     """
@@ -120,15 +133,15 @@ def move_sessions(
     if releasing is not None:
         let_go(releasing)
     rows = _changeable([move.appointment for move in moves])
-    for current in rows.values():
-        if not override and not practice_initiated:
-            require_movable(current, now)
+    own = [] if override or practice_initiated else bound(rows.values())
+    for current in own:
+        require_movable(current, now)
     before = {pk: facts(current) for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
     _place(rows, moves, client, now=now, override=override or practice_initiated)
     for current in rows.values():
         current.sequence += 1
-        current.moves += 0 if practice_initiated or override else 1
+        current.moves += current in own
     with places_change():
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
@@ -154,7 +167,8 @@ def cancel_sessions(
     """Cancel sessions of one client that are still ahead, all or none; one notice tells of all of them.
 
     Those inside the practice's deadline are marked as cancelled late, unless ``override_reason`` lifts that or the practice
-    broke them itself (``practice_initiated``). Raises CannotChange, KeyReused or NotAllowed; nothing is written then.
+    broke them itself (``practice_initiated``, or a repair that is not settled). Raises CannotChange, KeyReused or NotAllowed;
+    nothing is written then.
     """
     client = _one_client(appointments)
     content = _hash(ChangeKind.CANCELLED, *(str(each.pk) for each in appointments))
@@ -163,10 +177,12 @@ def cancel_sessions(
         return earlier
     lenient = require_override(by, override_reason) or practice_initiated
     rows = _changeable(appointments)
+    if any(current.starts_at <= now for current in rows.values()):
+        raise CannotChange
+    late = [] if lenient else late_ones(rows.values(), now)
     before = {pk: facts(current) for pk, current in rows.items()}
     for current in rows.values():
-        late = not lenient and is_late(current, now)
-        current.status = AppointmentStatus.LATE_CANCELLED if late else AppointmentStatus.CANCELLED
+        current.status = AppointmentStatus.LATE_CANCELLED if current in late else AppointmentStatus.CANCELLED
         current.sequence += 1
     Appointment.objects.bulk_update(rows.values(), ["status", "sequence"])
     change = _recorded(ChangeKind.CANCELLED, client, by, now, key, content, undo_for)
@@ -183,6 +199,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     Raises UndoOver when the time for it is over, a session was changed again or an old time is no more, and SlotTaken when
     an old time that could not be kept is taken; nothing is written then.
     """
+    list(change.freed.select_for_update().order_by("pk"))
     lock_client(change.client_id)
     change = Change.objects.select_for_update(of=("self",)).select_related("client", "hold").get(pk=change.pk)
     if change.undone_at is not None:
@@ -205,11 +222,10 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     before = {pk: facts(current) for pk, current in rows.items()}
     if any(current.sequence != version[pk] for pk, current in rows.items()):
         raise UndoOver
+    given_up = [_copy(current) for current in rows.values() if current.status in CHANGEABLE and current.starts_at > now]
     _put_back(rows, {pk: entry.before for pk, entry in entries.items()}, now)
     for current in rows.values():
         current.sequence += 1
-        if change.kind == ChangeKind.MOVED:
-            current.moves = max(0, current.moves - 1)
     with places_change():
         Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
     true_again = _true_before(entries.values())
@@ -219,7 +235,10 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     )
     _wish_as_before(change)
     _speak_of_the_restored({pk: (entries[pk].sequence - 1, current.sequence) for pk, current in rows.items()})
+    if broken_promises(now, among=rows):
+        raise UndoOver
     change.freed.all().delete()
+    _note_free(_left_behind(given_up, rows.values()), offer_from=now)
     change.undone_at = now
     change.save(update_fields=["undone_at"])
     return change
@@ -315,7 +334,7 @@ def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client,
             _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, room_id=room_id))
 
 
-def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, str]], now: datetime) -> None:
+def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, Any]], now: datetime) -> None:
     """Give each row the place and state it had; another room where somebody is in the old one now."""
     for treatment, group in groupby(sorted(rows.values(), key=lambda each: each.treatment_id), key=lambda each: each.treatment):
         own = list(group)
@@ -329,7 +348,7 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             if room_id not in free and free:
                 room_id = free[0]
             _put(current, unsaved_appointment(treatment, choice, room_id=room_id))
-            current.status = was["status"]
+            current.status, current.moves = was["status"], was["moves"]
 
 
 def _start(was: Mapping[str, str], zone: str) -> datetime:
@@ -360,7 +379,7 @@ def _recorded(
     )
 
 
-def _entry(current: Appointment, action: AuditAction, before: dict[str, str | None], **more: Any) -> AuditEntry:
+def _entry(current: Appointment, action: AuditAction, before: dict[str, Any], **more: Any) -> AuditEntry:
     return AuditEntry(appointment=current, action=action, sequence=current.sequence, before=before, after=facts(current), **more)
 
 
@@ -368,7 +387,7 @@ def _audit(
     change: Change,
     action: AuditAction,
     rows: Iterable[Appointment],
-    before: dict[UUID, dict[str, str | None]],
+    before: dict[UUID, dict[str, Any]],
     reason: str,
 ) -> None:
     AuditEntry.objects.bulk_create(
@@ -413,13 +432,18 @@ def _true_before(undone: Iterable[AuditEntry]) -> dict[UUID, UUID]:
 
 
 def _speak_of_the_restored(versions: Mapping[UUID, tuple[int, int]]) -> None:
-    """Let notices that wait and spoke of a session as it was, and is again, speak of its version now; or they were dropped."""
+    """Let what waits and spoke of a session as it was, and is again, speak of its version now: notices and repairs."""
     waiting = Notification.objects.filter(appointment__in=versions, state=NotificationState.QUEUED)
     holding = [notice for notice in waiting if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
     for notice in holding:
         assert notice.appointment_id is not None
         notice.sequence = versions[notice.appointment_id][1]
     Notification.objects.bulk_update(holding, ["sequence"])
+    replacements = Replacement.objects.filter(appointment__in=versions, repair__state__in=UNSETTLED)
+    open_again = [each for each in replacements if each.sequence == versions[each.appointment_id][0]]
+    for replacement in open_again:
+        replacement.sequence = versions[replacement.appointment_id][1]
+    Replacement.objects.bulk_update(open_again, ["sequence"])
 
 
 def _note_free(places: Iterable[Appointment], *, offer_from: datetime, change: Change | None = None) -> None:

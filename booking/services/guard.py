@@ -1,7 +1,8 @@
 """What every booking workflow does first and last: lock what it makes scarcer, check it is offered, obey the constraints.
 
-Locks are always taken in the same order (client, therapists, rooms, each sorted by id), so that a crowd queues and never
-deadlocks. The exclusion constraints are the net below the check: whatever they refuse was not written.
+Locks are always taken in the same order, each kind sorted by id: freed times, client, offers, therapists, rooms, repairs, holds,
+sessions. So a crowd queues and never deadlocks; whoever comes from the other end passes by what is locked. The exclusion
+constraints are the net below the check: whatever they refuse was not written.
 """
 
 from __future__ import annotations

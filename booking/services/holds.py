@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from booking.enums import AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import HoldOver, KeyReused, TooManyHolds
@@ -78,30 +79,26 @@ def hold_choices(
     return hold
 
 
-@transaction.atomic
-def release_hold(hold: Hold) -> None:
-    """Let the times go before the ten minutes are over. A hold that was booked meanwhile stays booked."""
-    current = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
-    if current.state == HoldState.LIVE:
-        let_go(current)
-
-
 def release_expired(now: datetime) -> int:
-    """Clear slots whose ten minutes are over and say how many; whoever books there clears them too."""
+    """Clear slots whose ten minutes are over and say how many; whoever books there clears them too. Waits for nobody."""
     with transaction.atomic():
-        over = list(
-            Appointment.objects.expired_holds(now).select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True)
-        )
-        Appointment.objects.filter(pk__in=over).delete()
-        Hold.objects.filter(state=HoldState.LIVE, expires_at__lte=now).update(state=HoldState.RELEASED)
-    return len(over)
+        live = Hold.objects.filter(state=HoldState.LIVE, expires_at__lte=now).select_for_update(skip_locked=True, no_key=True)
+        Hold.objects.filter(pk__in=list(live.values_list("pk", flat=True))).update(state=HoldState.RELEASED)
+        return _clear(Appointment.objects.expired_holds(now))
 
 
 def let_go(hold: Hold) -> None:
     """Free what a hold still keeps, inside somebody else's transaction."""
-    hold.appointments.filter(status=AppointmentStatus.HELD).delete()
     hold.state = HoldState.RELEASED
     hold.save(update_fields=["state"])
+    _clear(hold.appointments.filter(status=AppointmentStatus.HELD))
+
+
+def _clear(slots: QuerySet[Appointment]) -> int:
+    """Delete held slots and say how many. One that is locked has run out, and whoever locked it is clearing it."""
+    free = list(slots.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    Appointment.objects.filter(pk__in=free).delete()
+    return len(free)
 
 
 @dataclass(frozen=True)
@@ -132,8 +129,8 @@ def book_hold(
     held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
     of the times.
     """
-    hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     lock_client(client.pk)
+    hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
     earlier = BookingRequest.objects.filter(client=client, key=key).first()
     if earlier is not None:

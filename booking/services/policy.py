@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from booking.engine.zones import earlier
+from booking.enums import UNSETTLED
 from booking.exceptions import NotAllowed, TooLate, TooManyMoves
-from booking.models import Appointment
+from booking.models import Appointment, Replacement
 from booking.queries import minute_of, moment_of
 from clients.models import User
 from therapists.models import Treatment
@@ -32,6 +34,23 @@ def is_late(appointment: Appointment, now: datetime) -> bool:
 def has_moves_left(appointment: Appointment) -> bool:
     allowed = appointment.treatment.location.moves_allowed
     return allowed is None or appointment.moves < allowed
+
+
+def bound(sessions: Collection[Appointment]) -> list[Appointment]:
+    """Those that the policy is about: all but the ones that the practice itself broke and nobody has settled yet."""
+    pending = Replacement.objects.pending().filter(appointment__in=[each.pk for each in sessions])
+    broken = set(pending.filter(repair__state__in=UNSETTLED).values_list("appointment", flat=True))
+    return [each for each in sessions if each.pk not in broken]
+
+
+def late_ones(sessions: Collection[Appointment], now: datetime) -> list[Appointment]:
+    """Those whose cancellation counts as late."""
+    return [each for each in bound(sessions) if is_late(each, now)]
+
+
+def fixed_ones(sessions: Collection[Appointment], now: datetime) -> list[Appointment]:
+    """Those that cannot be moved: too late, or moved as often as the practice allows."""
+    return [each for each in bound(sessions) if is_late(each, now) or not has_moves_left(each)]
 
 
 def require_movable(appointment: Appointment, now: datetime) -> None:

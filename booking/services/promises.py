@@ -67,9 +67,10 @@ def newly_unkept(sessions: QuerySet[Appointment], before: Rules, after: Rules, n
     return {pk: why for pk, why in found.items() if pk not in already}
 
 
-def broken_promises(now: datetime) -> dict[UUID, Why]:
-    """Every session ahead that breaks a rule in force while no repair and nobody at the desk has seen to it."""
-    found = unkept(ahead(now), rules_in_force(now))
+def broken_promises(now: datetime, among: Collection[UUID] | None = None) -> dict[UUID, Why]:
+    """Every session ahead (``among`` these) that breaks a rule in force while no repair and nobody at the desk has seen to it."""
+    sessions = ahead(now) if among is None else ahead(now).filter(pk__in=among)
+    found = unkept(sessions, rules_in_force(now))
     seen_to = _seen_to(found)
     return {pk: why for pk, why in found.items() if pk not in seen_to}
 

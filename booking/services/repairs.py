@@ -4,7 +4,7 @@ Leave, illness, a closure or other hours are saved through ``change_rules``. In 
 sessions that no longer stand, plans a replacement for all dates of each client in turn, holds it, and tells the client once.
 Nothing moves before the client, or the desk for them, says so.
 
-Locks: client, therapists, rooms, then repairs, then holds. A change of rules locks no client, as nobody's session moves.
+Locks are taken as ``guard`` says. Where rules are saved no client is locked, as nobody's session moves then.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from booking.engine.planner import Start, best_plan
@@ -39,12 +39,12 @@ from booking.enums import (
     RepairState,
 )
 from booking.exceptions import BreaksSessions, RepairOver
-from booking.models import Appointment, AuditEntry, Hold, Notification, Offer, Repair, Replacement
+from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, PlannedDate, Repair, Replacement
 from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
 from booking.services.appointments import facts, unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
-from booking.services.guard import Choice, lock
+from booking.services.guard import Choice, lock, lock_client
 from booking.services.holds import let_go
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
 from clients.models import Client, User
@@ -180,6 +180,7 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     if not current.is_open(now) or not moves:
         raise RepairOver
     move_sessions(moves, by=by, now=now, reason=current.cause, releasing=current.hold, practice_initiated=True)
+    _note_what_became_of_wishes([move.appointment for move in moves])
     current.answered_at, current.by = now, by
     if not current.replacements.pending().exists():
         current.state = RepairState.ACCEPTED
@@ -189,15 +190,16 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 
 @transaction.atomic
 def decline_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
-    """Cancel the broken sessions without penalty and let the replacements go. Twice is the same as once.
+    """Cancel the broken sessions that are ahead without penalty and let the replacements go. Twice is the same as once.
 
     Raises RepairOver when it was settled in another way.
     """
-    lock(client=repair.client, therapists=(), treatments=(), now=now)
+    lock_client(repair.client_id)
     current = _locked(repair)
     if current.state == RepairState.CANCELLED:
         return current
-    sessions = [each.appointment for each in current.replacements.pending().select_related("appointment__client")]
+    pending = current.replacements.pending().filter(appointment__starts_at__gt=now)
+    sessions = [each.appointment for each in pending.select_related("appointment__client")]
     if current.state not in UNSETTLED or not sessions:
         raise RepairOver
     cancel_sessions(sessions, by=by, now=now, reason=current.cause, practice_initiated=True)
@@ -217,12 +219,13 @@ def settle_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
 def lapse_repairs(now: datetime) -> int:
     """Tell the desk of every repair that nobody answered in time, and say how many.
 
-    Those whose sessions were all moved or cancelled in another way are closed instead.
+    Those whose sessions were all moved or cancelled in another way, beyond undoing, are closed instead.
     """
     waiting = Repair.objects.unsettled().select_for_update(skip_locked=True, of=("self",)).select_related("client", "hold")
-    for repair in waiting.exclude(pk__in=Replacement.objects.pending().values("repair")):
+    undoable = Change.objects.undoable(now).filter(audit_entries__appointment__replacements__repair=OuterRef("pk"))
+    for repair in waiting.exclude(Exists(undoable) | Q(pk__in=Replacement.objects.pending().values("repair"))):
         _close(repair, _what_they_chose(repair), by=None, now=now)
-    lapsed = list(waiting.filter(state=RepairState.OPEN, expires_at__lte=now))
+    lapsed = list(waiting.lapsed(now))
     for repair in lapsed:
         repair.state = RepairState.LAPSED
         repair.save(update_fields=["state"])
@@ -505,6 +508,15 @@ def _close(repair: Repair, state: RepairState, *, by: User | None, now: datetime
     repair.state, repair.answered_at, repair.by = state, now, by
     repair.save(update_fields=["state", "answered_at", "by"])
     return repair
+
+
+def _note_what_became_of_wishes(moved: Collection[Appointment]) -> None:
+    """Their series wish as before, and had to deviate: so they come first where that time is free again."""
+    planned = list(PlannedDate.objects.filter(appointment__in=moved).select_related("appointment"))
+    for each in planned:
+        assert each.appointment is not None
+        each.outcome, each.reason = each.outcome_of(each.appointment), {}
+    PlannedDate.objects.bulk_update(planned, ["outcome", "reason"])
 
 
 def _what_they_chose(repair: Repair) -> RepairState:

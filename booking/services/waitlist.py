@@ -1,8 +1,7 @@
 """The waitlist: wishes, the offers made from times that become free, and the answers to them.
 
 A freed time is offered to one person after the other. Everything is decided from the database when it is due, each free time and
-each offer in a transaction of its own, so that ten workers do no harm and one that is killed leaves nothing behind. Locks are
-taken in this order: freed time, client, offer, hold, and then as a booking takes them.
+each offer in a transaction of its own, so that ten workers do no harm and one that is killed leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from booking.engine.offering import Answering, Quiet, answering, last_call
 from booking.engine.zones import local_date
-from booking.enums import CHANGEABLE, HoldState, NotificationKind, OfferReason, OfferState, Outcome, WishState
+from booking.enums import CHANGEABLE, AppointmentStatus, HoldState, NotificationKind, OfferReason, OfferState, Outcome, WishState
 from booking.exceptions import (
     AlreadyOffered,
     BookingError,
@@ -33,13 +32,13 @@ from booking.notifications.outbox import enqueue
 from booking.queries import minute_of, moment_of
 from booking.services.candidates import Asker, asker_of, askers_by_fit
 from booking.services.changes import Move, move_sessions
-from booking.services.guard import Choice, refusals_raise
+from booking.services.guard import Choice, lock_client, refusals_raise
 from booking.services.holds import book_hold, hold_choices, let_go
 from clients.models import Client, User
 from therapists.models import Location, Therapist, Treatment
 
 MOST_WISHES = 10
-#: When to look again at a free time whose only candidates are deciding about another one.
+#: When to look again at a free time that somebody holds, or whose only candidates are deciding about another one.
 LOOK_AGAIN = timedelta(minutes=1)
 
 OFFERED_ONCE = dict.fromkeys(
@@ -66,7 +65,7 @@ def wish(
 
     ``instead_of`` is a session of theirs for which they want an earlier time. Raises CannotWait; nothing is written then.
     """
-    _lock_client(client)
+    lock_client(client.pk)
     _require_sensible(client, treatment, therapists, earliest_on, latest_on, starts_from, starts_until, instead_of, now)
     facts = {
         "treatment": treatment,
@@ -94,7 +93,7 @@ def wish(
 @transaction.atomic
 def withdraw_wish(entry: WaitlistEntry, *, by: User | None, now: datetime) -> WaitlistEntry:
     """Take a wish off the list, and what is being offered for it. Twice is the same as once."""
-    _lock_client(entry.client)
+    lock_client(entry.client_id)
     for offer in _locked_offers(Offer.objects.filter(entry=entry, state=OfferState.OPEN)):
         _end(offer, OfferState.WITHDRAWN, by=by, now=now)
     entry = WaitlistEntry.objects.select_for_update(no_key=True, of=("self",)).get(pk=entry.pk)
@@ -107,8 +106,8 @@ def withdraw_wish(entry: WaitlistEntry, *, by: User | None, now: datetime) -> Wa
 def offer_freed(now: datetime) -> int:
     """Offer every free time that nobody is deciding about to whom it fits best, and say how many offers were made.
 
-    A time that suits nobody is closed. Raises ExceptionGroup at the end for those that could not be looked at; they wait for
-    the next try and hold up no other.
+    A time that suits nobody is closed, unless somebody holds some of it: then it waits until they let it go. Raises
+    ExceptionGroup at the end for those that could not be looked at; they wait for the next try and hold up no other.
     """
     due = FreedTime.objects.to_offer(now).order_by("starts_at").values_list("pk", flat=True)
     return sum(_one_by_one(due, lambda pk: _offer_next(pk, now)))
@@ -134,7 +133,7 @@ def accept_offer(offer: Offer, *, by: User | None, now: datetime) -> Offer:
     The practice offered the time itself, so its policy on changes does not stand in the way and no move is counted. Raises
     OfferOver when the time to answer is over or the reason gone, and what booking and moving raise; nothing is written then.
     """
-    _lock_client(offer.client)
+    lock_client(offer.client_id)
     [offer] = _locked_offers(Offer.objects.filter(pk=offer.pk))
     if offer.state == OfferState.ACCEPTED:
         return offer
@@ -176,7 +175,7 @@ def offer_by_hand(entry: WaitlistEntry, *, therapist: Therapist, starts_at: date
         .exclude(offers__client=entry.client_id)
         .first()
     )
-    _lock_client(entry.client)
+    lock_client(entry.client_id)
     waiting = WaitlistEntry.objects.matchable(now).filter(pk=entry.pk).first()
     if waiting is None:
         raise CannotWait(_("This wish is no longer waiting. Nothing was offered."))
@@ -187,10 +186,6 @@ def offer_by_hand(entry: WaitlistEntry, *, therapist: Therapist, starts_at: date
         raise NoTimeToAnswer
     asker = replace(asker_of(waiting), reason=OfferReason.DESK)
     return _make_offer(asker, Choice(therapist.pk, starts_at), until=until, now=now, freed=freed, made_by=by)
-
-
-def _lock_client(client: Client) -> None:
-    list(Client.objects.select_for_update(no_key=True, of=("self",)).filter(pk=client.pk).values_list("pk"))
 
 
 def _require_sensible(
@@ -243,7 +238,7 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
     )
     if freed is None or freed.offers.filter(state=OfferState.OPEN).exists():  # made between looking and claiming
         return False
-    again: datetime | None = None
+    undecided = False
     for asker, start in askers_by_fit(freed, now=now):
         starts_at = moment_of(start.instant)
         answer = _answering(asker.treatment, starts_at, now)
@@ -256,16 +251,22 @@ def _offer_next(pk: UUID, now: datetime) -> bool:
             with transaction.atomic():
                 _make_offer(asker, Choice(start.therapist, starts_at, position), until=answer.until, now=now, freed=freed)
         except AlreadyOffered:
-            again = now + LOOK_AGAIN
+            undecided = True
         except BookingError:  # somebody took it, or the wish was withdrawn, while we looked
             continue
         else:
             return True
-    if again is not None:
-        return _put_off(freed, again)
+    if undecided or _somebody_holds(freed, now):
+        return _put_off(freed, now + LOOK_AGAIN)
     freed.closed_at = now
     freed.save(update_fields=["closed_at"])
     return False
+
+
+def _somebody_holds(freed: FreedTime, now: datetime) -> bool:
+    """Whether some of a free time is held, so that it may soon be free again."""
+    slots = Appointment.objects.blocking(now).filter(status=AppointmentStatus.HELD, therapist=freed.therapist_id)
+    return slots.filter(blocked_from__lt=freed.ends_at, blocked_until__gt=freed.starts_at).exists()
 
 
 def _put_off(freed: FreedTime, until: datetime) -> bool:
@@ -291,7 +292,7 @@ def _make_offer(
     Whoever is refused here is refused before a therapist is locked. PostgreSQL lets others wait for the whole transaction once
     a lock came from a savepoint that was released, so a refusal after that would end in a deadlock between workers.
     """
-    _lock_client(asker.client)
+    lock_client(asker.client.pk)
     if not asker.client.email:
         raise NobodyToTell
     if Offer.objects.filter(client=asker.client, state=OfferState.OPEN).exists():

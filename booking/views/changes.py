@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import appointments_of, changes_of
+from booking.access import actor, appointments_of, changes_of
 from booking.engine.planner import Start
 from booking.engine.recurrence import changes_met
 from booking.enums import CHANGEABLE, Scope
@@ -29,11 +29,10 @@ from booking.forms.changes import CancelForm, MoveForm, start_from
 from booking.models import Appointment
 from booking.queries import availability
 from booking.services.changes import UNDO_LASTS, cancel_sessions, move_sessions, sessions_in, undo_change
-from booking.services.policy import has_moves_left, is_late
+from booking.services.policy import fixed_ones, is_late, late_ones
 from booking.services.replan import First, NewPlan, as_chosen, replan
 from booking.views.choose import day_asked, offers_around, one_a_time, times_context
 from booking.views.sessions import sessions_page
-from clients.models import User
 from therapists.models import Therapist
 
 
@@ -112,7 +111,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     if change is None:
         raise Http404
     try:
-        undo_change(change, by=_by(request), now=now)
+        undo_change(change, by=actor(request), now=now)
     except BookingError as refusal:
         return sessions_page(request, now, problem=str(refusal))
     messages.success(request, _("Undone. Everything is as it was before."))
@@ -120,7 +119,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _times(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "", status: int = 200) -> HttpResponse:
-    fixed = _fixed(asked.sessions, now)
+    fixed = fixed_ones(asked.sessions, now)
     context: dict[str, Any] = _context(asked, now) | {
         "fixed": [(each, is_late(each, now)) for each in fixed],
         "movable": next((each for each in asked.sessions if each not in fixed), None),
@@ -139,7 +138,7 @@ def _plan(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "
     if not _is_ahead(asked.session, now):
         return sessions_page(request, now, problem=problem)
     day = day_asked(request)
-    if day is None or _fixed(asked.sessions, now):
+    if day is None or fixed_ones(asked.sessions, now):
         return _times(request, asked, now, problem=problem, status=status)
     free = availability(asked.session.treatment_id, first=day, last=day, now=now, **asked.situation)
     form = WhenForm(request.GET, offers=one_a_time(free.of(day)))
@@ -176,7 +175,7 @@ def _moved(request: HttpRequest, asked: Asked, now: datetime) -> HttpResponse:
         move_sessions(
             plan.moves,
             wishes=plan.wishes,
-            by=_by(request),
+            by=actor(request),
             now=now,
             key=form.cleaned_data["key"],
             undo_for=UNDO_LASTS,
@@ -191,7 +190,7 @@ def _cancelled(request: HttpRequest, asked: Asked, now: datetime) -> HttpRespons
     if not form.is_valid():
         return _cancel_page(request, asked, now, problem=_first_error(form), status=422)
     try:
-        cancel_sessions(form.chosen, by=_by(request), now=now, key=form.cleaned_data["key"], undo_for=UNDO_LASTS)
+        cancel_sessions(form.chosen, by=actor(request), now=now, key=form.cleaned_data["key"], undo_for=UNDO_LASTS)
     except BookingError as refusal:
         return _cancel_page(request, asked, now, problem=str(refusal), status=409)
     return redirect("booking:sessions")
@@ -205,7 +204,7 @@ def _cancel_page(request: HttpRequest, asked: Asked, now: datetime, *, problem: 
     context = _context(asked, now) | {
         "form": CancelForm(among=going, initial={"sessions": [str(each.pk) for each in going]}),
         "staying": staying,
-        "late": [each for each in going if is_late(each, now)],
+        "late": late_ones(going, now),
         "problem": problem,
     }
     return render(request, "booking/cancel.html", context, status=status)
@@ -217,6 +216,7 @@ def _context(asked: Asked, now: datetime) -> dict[str, Any]:
         "asked": asked,
         "session": asked.session,
         "going": asked.sessions,
+        "free": not is_late(asked.sessions[0], now),
         "scopes": [(scope, each) for scope, each in asked.scopes.items()],
     }
 
@@ -269,11 +269,6 @@ def _first(request: HttpRequest, asked: Asked) -> First:
     return First(start, asked.wished.pk if asked.wished else None)
 
 
-def _fixed(sessions: Sequence[Appointment], now: datetime) -> list[Appointment]:
-    """Those that cannot be moved here: too late, or moved as often as the practice allows."""
-    return [each for each in sessions if is_late(each, now) or not has_moves_left(each)]
-
-
 def _bookable_days(asked: Asked, now: datetime) -> tuple[date, date]:
     today = timezone.localdate(now)
     return today, today + asked.session.treatment.horizon
@@ -306,7 +301,3 @@ def _dates(asked: Asked, plan: NewPlan) -> list[dict[str, Any]]:
 
 def _first_error(form: CancelForm | MoveForm) -> str:
     return str(next(iter(form.errors.values()))[0])
-
-
-def _by(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -9,22 +9,23 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from booking.access import repairs_of
+from booking.access import actor, repairs_of
 from booking.engine.recurrence import ClockChange, clock_changes
 from booking.engine.slots import Why
 from booking.enums import UNSETTLED, Fit, Outcome, RepairState
 from booking.exceptions import BookingError, RepairOver
+from booking.ical import GONE
 from booking.models import Appointment, Repair, Replacement
 from booking.queries import rules_in_force
 from booking.services.promises import unkept
 from booking.services.repairs import accept_repair, decline_repair
-from clients.models import User
 
 #: What a replacement means for the date it replaces, in the words of the plan.
 OUTCOMES = {
@@ -62,9 +63,8 @@ def repair(request: HttpRequest, pk: UUID) -> HttpResponse:
         answer = ANSWERS.get(request.POST.get("answer", ""))
         if answer is None:
             return redirect("booking:repair", pk)
-        by = request.user if isinstance(request.user, User) else asked.client.user
         try:
-            answer(asked, by=by, now=now)
+            answer(asked, by=actor(request), now=now)
         except BookingError as refusal:
             problem = str(refusal)
         else:
@@ -76,8 +76,9 @@ def repair(request: HttpRequest, pk: UUID) -> HttpResponse:
 def repairs_waiting(request: HttpRequest, now: datetime) -> list[Repair]:
     """The repairs somebody has not answered yet, for the page of their sessions (``booking/_repairs.html``)."""
     mine = Repair.objects.unsettled().filter(pk__in=repairs_of(request, now).values("pk"))
-    waiting = mine.filter(pk__in=Replacement.objects.pending().values("repair"))
-    return list(waiting.prefetch_related("replacements__appointment").order_by("expires_at"))
+    pending = Replacement.objects.pending().filter(appointment__starts_at__gt=now).select_related("appointment")
+    waiting = mine.filter(pk__in=pending.values("repair"))
+    return list(waiting.prefetch_related(Prefetch("replacements", pending)).order_by("expires_at"))
 
 
 def _context(asked: Repair, now: datetime, problem: str) -> dict[str, Any]:
@@ -107,9 +108,9 @@ def _context(asked: Repair, now: datetime, problem: str) -> dict[str, Any]:
 
 
 def _taken(asked: Repair) -> list[Appointment]:
-    """The sessions that were moved by the answer, as they are now."""
+    """The sessions that were moved by the answer, as they are now; what was cancelled is nobody's any more."""
     pending = asked.replacements.pending().values("appointment")
-    moved = Appointment.objects.filter(replacements__repair=asked).exclude(pk__in=pending)
+    moved = Appointment.objects.filter(replacements__repair=asked).exclude(pk__in=pending).exclude(status__in=GONE)
     return list(moved.select_related("therapist", "room").order_by("starts_at"))
 
 

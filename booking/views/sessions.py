@@ -23,7 +23,7 @@ from booking.engine.recurrence import ClockChange, changes_met
 from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
-from booking.models import Appointment, AuditEntry, Change
+from booking.models import Appointment, AuditEntry, Change, PlannedDate
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
 from clients.models import User
@@ -207,19 +207,14 @@ def _outcome(session: Appointment) -> Outcome:
     """What became of the date that the series wished for; a session of its own is always as wished."""
     if session.status in GONE:
         return Outcome.NOT_POSSIBLE
-    wish = getattr(session, "planned_date", None)
-    if wish is None:
-        return Outcome.KEPT
-    if wish.wished_therapist_id not in (None, session.therapist_id):
-        return Outcome.OTHER_THERAPIST
-    as_wished = (session.local_date, session.local_time) == (wish.wished_date, wish.wished_time)
-    return Outcome.KEPT if as_wished else Outcome.MOVED
+    wish: PlannedDate | None = getattr(session, "planned_date", None)
+    return Outcome.KEPT if wish is None else wish.outcome_of(session)
 
 
 def _undoable(request: HttpRequest, now: datetime) -> list[tuple[Change, list[Appointment]]]:
     """What can still be undone, the latest first, each with the sessions it was about."""
     entries = AuditEntry.objects.select_related("appointment").order_by("appointment__starts_at")
-    changes = changes_of(request, now).filter(undone_at=None, undo_until__gt=now)
+    changes = changes_of(request, now).undoable(now)
     return [
         (change, list({entry.appointment_id: entry.appointment for entry in change.audit_entries.all()}.values()))
         for change in changes.prefetch_related(Prefetch("audit_entries", entries))

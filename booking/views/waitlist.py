@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from booking.access import appointments_of, offers_of, waiting_client, wishes_of
+from booking.access import actor, appointments_of, offers_of, waiting_client, wishes_of
 from booking.enums import CHANGEABLE, OfferReason, OfferState
 from booking.exceptions import BookingError, OfferOver
 from booking.forms.waitlist import EarlierForm, WishForm
@@ -23,7 +23,6 @@ from booking.models import Appointment, Offer, WaitlistEntry
 from booking.services.candidates import suiting
 from booking.services.waitlist import accept_offer, decline_offer, wish, withdraw_wish
 from booking.templatetags.unknot import clock, long_day
-from clients.models import User
 from therapists.models import Therapist, Treatment
 
 #: Proposed when no day was looked at.
@@ -47,7 +46,7 @@ def join(request: HttpRequest) -> HttpResponse:
     problem = ""
     if form.is_bound and form.is_valid():
         try:
-            entry = wish(client=client, by=_by(request), now=now, **form.wanted)
+            entry = wish(client=client, by=actor(request), now=now, **form.wanted)
         except BookingError as refusal:
             problem = str(refusal)
         else:
@@ -76,7 +75,7 @@ def earlier(request: HttpRequest, pk: UUID) -> HttpResponse:
                 earliest_on=timezone.localdate(now),
                 latest_on=session.local_date,
                 instead_of=session,
-                by=_by(request),
+                by=actor(request),
                 now=now,
                 **form.wanted,
             )
@@ -93,10 +92,10 @@ def earlier(request: HttpRequest, pk: UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop waiting for something."""
     now = timezone.now()
-    entry = wishes_of(request, now).select_related("client").filter(pk=pk).first()
+    entry = wishes_of(request, now).filter(pk=pk).first()
     if entry is None:
         raise Http404
-    withdraw_wish(entry, by=_by(request), now=now)
+    withdraw_wish(entry, by=actor(request), now=now)
     messages.success(request, _("You are no longer waiting for this."))
     return redirect("booking:sessions")
 
@@ -111,7 +110,7 @@ def offer(request: HttpRequest, pk: UUID) -> HttpResponse:
     problem = ""
     if answer is not None:
         try:
-            answer(asked, by=_by(request), now=now)
+            answer(asked, by=actor(request), now=now)
         except OfferOver:
             return redirect("booking:offer", pk)
         except BookingError as refusal:
@@ -198,11 +197,6 @@ def _looked_at(request: HttpRequest, today: date) -> dict[str, Any]:
         "earliest_on": first,
         "latest_on": last,
     }
-
-
-def _by(request: HttpRequest) -> User | None:
-    """Who is signed in; nobody where a link was opened."""
-    return request.user if isinstance(request.user, User) else None
 
 
 def _status(form: EarlierForm, problem: str) -> int:

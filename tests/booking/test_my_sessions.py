@@ -192,11 +192,27 @@ def test_the_page_takes_the_same_number_of_queries_however_many_sessions(
     cancel_sessions(booked.appointments[:1], by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
     ada.get(SESSIONS)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(11):
         ada.get(SESSIONS)
 
 
 # ---- links of notices --------------------------------------------------------
+
+
+def test_opening_a_link_changes_the_key_of_the_browsers_session(client, book, now, mailoutbox):
+    """Whoever knew the key before the link was opened must not see what it shows."""
+    client.get(reverse("booking:what"))
+    session = client.session
+    session["hold_owner"] = "kept"
+    session.save()
+    before = session.session_key
+    book()
+    send_due(now)
+
+    client.get(re.search(r"(/l/[\w-]+/)", mailoutbox[-1].body)[1])
+
+    assert client.session.session_key != before
+    assert client.session["hold_owner"] == "kept"
 
 
 def test_a_link_opens_what_its_notice_is_about_and_nothing_of_anybody_else(client, book, book_series, practice, now, mailoutbox):

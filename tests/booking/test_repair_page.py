@@ -14,6 +14,7 @@ from django.urls import reverse
 from booking.enums import AppointmentStatus, RepairState
 from booking.models import Appointment, Hold, Notification, Repair, Replacement
 from booking.notifications.delivery import send_due
+from booking.services.changes import cancel_sessions
 from booking.services.repairs import change_rules, foresee, lapse_repairs, settle_repair
 from booking.views.repairs import repairs_waiting
 from tests.booking.conftest import NINE
@@ -87,6 +88,58 @@ def test_one_press_takes_it_and_a_second_press_shows_the_same(client, asked, pra
 
     asked.session.refresh_from_db()
     assert (asked.session.therapist, asked.session.starts_at) == (practice.jonas, NINE)
+
+
+def test_who_only_has_the_link_is_not_recorded_as_the_client(client, asked, practice):
+    client.get(asked.link)
+    client.post(asked.page, {"answer": "accept"})
+
+    asked.repair.refresh_from_db()
+    assert (asked.repair.state, asked.repair.by) == (RepairState.ACCEPTED, None)
+    assert {change.by for change in practice.ada.changes.all()} == {None}
+
+
+def test_the_free_way_out_is_there_inside_the_deadline_too(client, asked, practice, clock, now):
+    """Choosing another time, or cancelling, from the list of sessions: what the practice broke is never late."""
+    clock.move_to(NINE - timedelta(hours=3))
+    client.get(asked.link)
+
+    move = client.get(reverse("booking:move", args=[asked.session.pk])).content.decode()
+    assert "it is too late to move it here" not in move
+    assert "Free to move until" not in move
+    cancel = client.get(reverse("booking:cancel", args=[asked.session.pk])).content.decode()
+    assert "recorded as cancelled late" not in cancel
+    assert "Free until" not in cancel
+
+    settle_repair(asked.repair, by=practice.finn, now=now)
+    assert "it is too late to move it here" in client.get(reverse("booking:move", args=[asked.session.pk])).content.decode()
+
+
+def test_what_was_cancelled_otherwise_is_neither_counted_nor_shown_as_taken(client, book, practice, now):
+    sessions = [book(), book(starts_at=NINE + timedelta(hours=1)), book(starts_at=NINE + timedelta(hours=2))]
+    save(
+        lambda: TimeOff.objects.create(therapist=practice.tess, starts_at=NINE, ends_at=NINE + timedelta(hours=8)), practice, now
+    )
+    page = reverse("booking:repair", args=[Repair.objects.get().pk])
+    client.force_login(practice.ada.user)
+    assert "We have to change 3 of your sessions." in client.get(reverse("booking:sessions")).content.decode()
+
+    cancel_sessions(sessions[:1], by=practice.ada.user, now=now)
+
+    listed = client.get(reverse("booking:sessions")).content.decode()
+    assert "We have to change 2 of your sessions. We hold a proposal for you until" in " ".join(listed.split())
+    taken = client.post(page, {"answer": "accept"}, follow=True).content.decode()
+    assert "Your 2 sessions have moved." in taken
+
+
+def test_what_is_over_is_not_asked_about_any_more(client, asked, clock, practice):
+    clock.move_to(NINE - timedelta(minutes=1))
+    client.force_login(practice.ada.user)
+    assert "We have to change one of your sessions." in client.get(reverse("booking:sessions")).content.decode()
+
+    clock.move_to(NINE)
+
+    assert "We have to change" not in client.get(reverse("booking:sessions")).content.decode()
 
 
 def test_cancelling_names_the_date_and_costs_nothing(client, asked):

@@ -135,6 +135,29 @@ def test_a_move_is_told_of_when_only_the_cancellation_after_it_was_undone(book, 
     assert [message.subject for message in mailoutbox[1:]] == ["Moved to Tuesday 9 March at 10:00"]
 
 
+def test_a_time_that_a_move_had_taken_is_offered_again_when_it_is_undone(book, practice, now):
+    appointment = book()
+    moved = move_sessions(later([appointment], timedelta(hours=2)), by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+
+    undo_change(moved, by=practice.ada.user, now=now + timedelta(minutes=1))
+
+    freed = FreedTime.objects.get()
+    assert (freed.therapist, freed.starts_at, freed.offer_from) == (
+        practice.tess,
+        NINE + timedelta(hours=2),
+        now + timedelta(minutes=1),
+    )
+
+
+def test_what_has_begun_cannot_be_cancelled(book, practice, now):
+    appointment = book()
+
+    with pytest.raises(CannotChange):
+        cancel_sessions([appointment], by=practice.ada.user, now=NINE)
+
+    cancel_sessions([appointment], by=practice.ada.user, now=NINE - timedelta(seconds=1))
+
+
 def test_the_same_key_is_the_same_change(book, practice, now):
     appointment, key = book(), uuid4()
 

@@ -12,7 +12,7 @@ from booking.exceptions import ClientBusy, HoldOver, KeyReused, OutsideAvailabil
 from booking.models import Appointment, Hold, Notification, PlannedDate, Series
 from booking.services.appointments import book_appointment
 from booking.services.guard import Choice
-from booking.services.holds import book_hold, hold_choices, release_expired, release_hold
+from booking.services.holds import book_hold, hold_choices, let_go, release_expired
 from booking.services.series import held_plan, hold_course, hold_plan, plan_course
 from therapists.models import Closure, TimeOff
 
@@ -139,7 +139,7 @@ def test_a_person_holds_three_choices_at_most(practice, now):
 def test_letting_go_makes_room_for_another_choice(practice, now):
     holds = [hold_one(practice, now, starts_at=NINE + timedelta(hours=hour)) for hour in range(3)]
 
-    release_hold(holds[0])
+    let_go(holds[0])
     again = hold_one(practice, now)
 
     assert again.is_live(now)

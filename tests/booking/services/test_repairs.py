@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from booking.enums import AppointmentStatus, Fit, HoldState, NotificationKind, RepairState
-from booking.exceptions import BreaksSessions, HoldOver, OutsideAvailability, RepairOver, SlotTaken, UndoOver
-from booking.models import Appointment, AuditEntry, Hold, Notification, Repair, Replacement
+from booking.enums import AppointmentStatus, Fit, HoldState, NotificationKind, Outcome, RepairState
+from booking.exceptions import BreaksSessions, HoldOver, OutsideAvailability, RepairOver, SlotTaken, TooManyMoves, UndoOver
+from booking.models import Appointment, AuditEntry, FreedTime, Hold, Notification, Repair, Replacement
 from booking.notifications.delivery import send_due
+from booking.services.candidates import askers_by_fit
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, undo_change
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
@@ -289,6 +290,22 @@ def test_dates_without_replacement_stay_on_the_list_when_the_others_are_taken(bo
     assert set(booked.series.appointments.values_list("status", flat=True)) == {"booked", "cancelled"}
 
 
+def test_what_a_repair_moved_is_offered_its_usual_time_first_when_that_is_free_again(book, book_series, practice, now):
+    booked = book_series(count=3)
+    second = booked.series.planned_dates.get(position=2)
+    leave, _found = save(away(practice.tess, first=NINE + WEEK, until=NINE + WEEK + DAY), practice, now)
+    accept_repair(Repair.objects.get(), by=practice.ada.user, now=now)
+    second.refresh_from_db()
+    assert second.outcome == Outcome.MOVED
+    assert {each.outcome for each in booked.series.planned_dates.exclude(pk=second.pk)} == {Outcome.KEPT}
+
+    change_rules(leave.delete, cause=str, by=practice.finn, now=now)
+    cancel_sessions([book(client=practice.bo, starts_at=NINE + WEEK)], by=practice.finn, now=now)
+
+    freed = FreedTime.objects.get(change__client=practice.bo)
+    assert [asker.planned for asker, _start in askers_by_fit(freed, now=now)] == [second]
+
+
 def test_cancelling_costs_nothing_even_at_the_last_moment(book, practice, now):
     session = book()
     soon = NINE - timedelta(hours=1)
@@ -361,6 +378,79 @@ def test_a_session_moved_in_another_way_settles_its_part(book, practice, now):
 
     assert Repair.objects.get().state == RepairState.CHOSEN
     assert not Appointment.objects.filter(status=AppointmentStatus.HELD).exists()
+
+
+def test_choosing_otherwise_costs_nothing_where_the_practice_broke_the_session(book, practice, now):
+    """Inside the free window and moved as often as allowed: a broken session is free to go, one beside it is not."""
+    broken, other = book(), book(starts_at=NINE + DAY)
+    Appointment.objects.update(moves=3)
+    late = NINE - timedelta(hours=20)
+    save(away(practice.tess), practice, late)
+
+    moved = move_sessions(
+        [Move(broken, practice.jonas.pk, NINE + timedelta(hours=6))], by=practice.ada.user, now=late, undo_for=UNDO_LASTS
+    )
+    broken.refresh_from_db()
+    assert (broken.starts_at, broken.moves) == (NINE + timedelta(hours=6), 3)
+    undo_change(moved, by=practice.ada.user, now=late)
+    broken.refresh_from_db()
+    assert broken.moves == 3
+
+    with pytest.raises(TooManyMoves):
+        move_sessions([Move(other, practice.jonas.pk, other.starts_at)], by=practice.ada.user, now=late)
+    cancel_sessions([broken], by=practice.ada.user, now=late)
+    broken.refresh_from_db()
+    assert broken.status == AppointmentStatus.CANCELLED
+
+
+def test_what_the_desk_settled_is_bound_by_the_policy_again(book, practice, now):
+    session = book()
+    late = NINE - timedelta(hours=20)
+    save(away(practice.tess), practice, late)
+    settle_repair(Repair.objects.get(), by=practice.finn, now=late)
+
+    cancel_sessions([session], by=practice.ada.user, now=late)
+
+    session.refresh_from_db()
+    assert session.status == AppointmentStatus.LATE_CANCELLED
+
+
+def test_undoing_back_into_what_broke_leaves_the_repair_to_be_answered(book, practice, now):
+    session = book()
+    save(away(practice.tess), practice, now)
+    repair = Repair.objects.get()
+    move = [Move(session, practice.jonas.pk, NINE + timedelta(hours=2))]
+    change = move_sessions(move, by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+
+    lapse_repairs(now + timedelta(minutes=1))
+    undo_change(change, by=practice.ada.user, now=now + timedelta(minutes=2))
+
+    assert broken_promises(now) == {}
+    accept_repair(repair, by=practice.ada.user, now=now + timedelta(minutes=2))
+    session.refresh_from_db()
+    assert session.starts_at == repair.replacements.get().starts_at
+
+
+def test_a_repair_closes_once_the_move_in_its_place_can_no_longer_be_undone(book, practice, now):
+    session = book()
+    save(away(practice.tess), practice, now)
+    move = [Move(session, practice.jonas.pk, NINE + timedelta(hours=2))]
+    move_sessions(move, by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+
+    lapse_repairs(now + UNDO_LASTS)
+
+    assert Repair.objects.get().state == RepairState.CHOSEN
+
+
+def test_a_session_that_has_begun_is_no_longer_cancelled_without_penalty(book, practice, now):
+    session, following = book(), book(starts_at=NINE + DAY)
+    save(away(practice.tess, until=NINE + 2 * DAY), practice, now)
+
+    decline_repair(Repair.objects.get(), by=practice.ada.user, now=NINE)
+
+    session.refresh_from_db()
+    following.refresh_from_db()
+    assert (session.status, following.status) == (AppointmentStatus.BOOKED, AppointmentStatus.CANCELLED)
 
 
 def test_a_session_cancelled_in_another_way_closes_the_repair(book, practice, now):
@@ -483,6 +573,21 @@ def test_what_could_be_undone_into_a_leave_cannot_be_any_more(book, practice, no
 
     with pytest.raises(UndoOver):
         undo_change(change, by=practice.ada.user, now=now)
+
+
+def test_nor_where_the_new_time_reaches_into_the_old_one(book, practice, now):
+    """The old time is not held then, so nothing of the leave is in its way."""
+    session = book()
+    move = [Move(session, practice.tess.pk, NINE + timedelta(minutes=30))]
+    change = move_sessions(move, by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+    save(away(practice.tess, until=NINE + timedelta(minutes=30)), practice, now)
+    assert not Repair.objects.exists()
+
+    with pytest.raises(UndoOver):
+        undo_change(change, by=practice.ada.user, now=now)
+
+    session.refresh_from_db()
+    assert session.starts_at == NINE + timedelta(minutes=30)
 
 
 def test_a_public_holiday_that_the_practice_no_longer_works_on_breaks_its_sessions(book, practice, now):

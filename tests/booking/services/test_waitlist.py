@@ -8,12 +8,16 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, transaction
 
-from booking.enums import AppointmentStatus, NotificationKind, OfferReason, OfferState, Outcome, WishState
+from booking.engine.planner import Start
+from booking.enums import AppointmentStatus, NotificationKind, OfferReason, OfferState, Outcome, Scope, WishState
 from booking.exceptions import AlreadyOffered, CannotWait, NobodyToTell, NoTimeToAnswer, OfferOver, OutsideAvailability, SlotTaken
 from booking.models import Appointment, FreedTime, Hold, Notification, Offer, WaitlistEntry
 from booking.notifications.delivery import send_due
 from booking.services.candidates import askers_by_fit
-from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, undo_change
+from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, sessions_in, undo_change
+from booking.services.guard import Choice
+from booking.services.holds import hold_choices, let_go
+from booking.services.replan import First, replan
 from booking.services.waitlist import (
     accept_offer,
     decline_offer,
@@ -364,6 +368,80 @@ def test_a_time_that_is_no_longer_earlier_cannot_be_accepted(waits, frees, book,
         accept_offer(Offer.objects.get(), by=None, now=now)
     assert lapse_offers(now) == 1
     assert Offer.objects.get().state == OfferState.WITHDRAWN
+
+
+def test_the_usual_time_is_not_offered_any_more_once_the_series_wishes_for_another(book, book_series, practice, now):
+    in_the_way = book(client=practice.bo, starts_at=NINE + WEEK)
+    booked = book_series(count=3)
+    cancel_sessions([in_the_way], by=practice.finn, now=now)
+    offer_freed(now)
+    offer = Offer.objects.get()
+    assert Offer.objects.answerable(now).get() == offer
+
+    at_ten = First(Start(practice.tess.pk, NINE.date(), 10 * 60), practice.tess.pk)
+    plan = replan(sessions_in(booked.appointments[0], Scope.ALL, now=now), at_ten, others=(), now=now)
+    change = move_sessions(plan.moves, wishes=plan.wishes, by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+
+    with pytest.raises(OfferOver):
+        accept_offer(offer, by=None, now=now)
+    undo_change(change, by=practice.ada.user, now=now)
+    assert Offer.objects.answerable(now).get() == offer
+
+
+def test_the_usual_time_is_told_by_the_clock_on_the_wall(book, book_series, practice, now):
+    practice.treatment.horizon = 20 * WEEK
+    practice.treatment.save()
+    after_the_clocks_changed = NINE + 3 * WEEK - HOUR
+    in_the_way = book(client=practice.bo, starts_at=after_the_clocks_changed)
+    book_series(count=4)
+    cancel_sessions([in_the_way], by=practice.finn, now=now)
+
+    offer_freed(now)
+
+    assert Offer.objects.answerable(now).get().starts_at == after_the_clocks_changed
+
+
+def test_an_offer_whose_time_is_no_longer_held_is_withdrawn(waits, frees, practice, now):
+    waits()
+    frees(now)
+    offer_freed(now)
+    offer = Offer.objects.get()
+    let_go(offer.hold)
+
+    with pytest.raises(OfferOver):
+        accept_offer(offer, by=None, now=now)
+
+    assert lapse_offers(now) == 1
+    offer.refresh_from_db()
+    assert offer.state == OfferState.WITHDRAWN
+
+
+def test_a_time_that_somebody_holds_is_offered_once_they_let_it_go(waits, frees, practice, now):
+    waits()
+    frees(now)
+    hold_choices([Choice(practice.tess.pk, NINE)], owner="a browser", treatment=practice.treatment, now=now)
+
+    assert offer_freed(now) == 0
+    assert offer_freed(now + 9 * MINUTE) == 0
+
+    assert offer_freed(now + 10 * MINUTE) == 1
+
+
+def test_a_time_freed_twice_is_offered_once_to_each(waits, frees, practice, now):
+    """Freed, booked and freed again while somebody decides: nobody is asked a second time."""
+    waits()
+    waits(somebody("Cem"))
+    first = frees(now)
+    FreedTime.objects.create(therapist=first.therapist, starts_at=first.starts_at, ends_at=first.ends_at, offer_from=now)
+
+    asked = []
+    while offer_freed(now) or offer_freed(now + LASTS):
+        offer = Offer.objects.get(state=OfferState.OPEN)
+        asked.append(offer.client.name)
+        decline_offer(offer, by=None, now=offer.made_at)
+
+    assert sorted(asked) == ["Bo Lindqvist", "Cem"]
+    assert not FreedTime.objects.filter(closed_at=None).exists()
 
 
 def test_policy_does_not_stand_in_the_way_of_what_the_practice_offers(waits, frees, book, practice, now):
