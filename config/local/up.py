@@ -196,6 +196,7 @@ def _prepare(*, demo: bool) -> None:
         raise CannotStart(f"The database at {where} (DATABASE_URL) cannot be reached: {why}") from None
     say("Checking the database …")
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("load_intake")
     _collect_static()
 
     from therapists.models import Location
