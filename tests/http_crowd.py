@@ -42,6 +42,7 @@ def web() -> Iterator[int]:
         "DATABASE_URL": given._replace(path="/" + connection.settings_dict["NAME"]).geturl(),
         "DJANGO_SETTINGS_MODULE": "tests.bench_settings",
         "SECRET_KEY": settings.SECRET_KEY,
+        "INTAKE_KEYS": settings.INTAKE_KEYS,
     }
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket", "--log-level", "error"]
     command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--backlog", "1024"]

@@ -2,8 +2,11 @@ from clients.models.consent import Consent
 from clients.models.people import Client, User, UserManager
 from clients.models.questionnaire import FlagRule, Question, Questionnaire, QuestionType, ResponseKind, Section
 from clients.models.reference import BodyRegion, Medication, MedicationClass, Route
+from clients.models.response import SUBMITTED_STAYS, Answer, Response, ResponseView
 
 __all__ = [
+    "SUBMITTED_STAYS",
+    "Answer",
     "BodyRegion",
     "Client",
     "Consent",
@@ -13,7 +16,9 @@ __all__ = [
     "Question",
     "QuestionType",
     "Questionnaire",
+    "Response",
     "ResponseKind",
+    "ResponseView",
     "Route",
     "Section",
     "User",

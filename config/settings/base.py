@@ -180,6 +180,11 @@ EMAIL_TIMEOUT = 15
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
+# id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
+INTAKE_KEYS = env("INTAKE_KEYS", default="")
+INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
+INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
+
 # One line of JSON an event, with the request's id; no bodies, no query strings, no names.
 structlog.configure(
     processors=[
