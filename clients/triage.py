@@ -169,7 +169,7 @@ class _Hit:
 def triage(answers: Answers, known: Knowledge, on: date) -> Flags:
     """The flags for a session on the date ``on``. Of several date rules for one item only the most severe stand."""
     reasons = [reason for question in _questions(known) for reason in _reasons_of(question, answers, known, on)]
-    return _combined(reasons)
+    return combined(reasons)
 
 
 def _questions(known: Knowledge) -> list[str]:
@@ -216,7 +216,8 @@ def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], k
     ]
 
 
-def _combined(reasons: Sequence[Reason]) -> Flags:
+def combined(reasons: Sequence[Reason]) -> Flags:
+    """The flags that all reasons make together."""
     everywhere = Limit()
     for reason in reasons:
         if not reason.is_local:

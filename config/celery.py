@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from celery import Celery, signals
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -16,6 +17,11 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 5, "options": {"expires": 5}},
     "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
+    "forget old answers": {
+        "task": "clients.tasks.forget_old_answers",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"expires": 3600},
+    },
 }
 
 SIGN_OF_LIFE_EVERY = 5  # seconds

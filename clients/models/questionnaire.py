@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Self
 from uuid import uuid4
 
@@ -106,9 +105,6 @@ class Questionnaire(models.Model):
         """The sections of a form with the questions it asks, retired ones left out. See ``Section.asks``."""
         found = [(section, section.asks(kind)) for section in self.sections.all()]
         return [(section, questions) for section, questions in found if questions]
-
-    def questions(self) -> Iterable[Question]:
-        return (question for section in self.sections.all() for question in section.questions.all())
 
 
 class Section(models.Model):

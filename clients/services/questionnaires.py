@@ -249,7 +249,7 @@ def _problems_of_question(question: Mapping[str, Any], before: Mapping[str, Mapp
         yield _("there is no type “%(type)s”.") % {"type": kind}
         return
     yield from _problems_of_shape(question, str(kind))
-    if condition := question.get("show_if"):
+    if (condition := question.get("show_if")) and not question.get("is_retired"):
         yield from _problems_of_show_if(condition, before)
     seen: set[str] = set()
     for flag in question.get("flags", []):
@@ -276,6 +276,8 @@ def _problems_of_show_if(condition: Mapping[str, Any], before: Mapping[str, Mapp
     if asked is None:
         yield _("it is shown by a question that does not come before it: “%(code)s”.") % {"code": condition.get("question")}
         return
+    if asked.get("is_retired"):
+        yield _("it is shown by a question that is retired: “%(code)s”.") % {"code": condition["question"]}
     yield from _problems_of_condition(condition, asked)
 
 
