@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from time import perf_counter
 
 from django.conf import settings
@@ -12,6 +13,11 @@ from django.test.utils import override_settings
 from clients.crypto import new_key
 from clients.models import Answer
 from clients.services.keys import reseal
+from clients.services.questionnaires import load_questionnaire
+from clients.services.reference import SHIPPED, load_reference
+from clients.services.responses import knowledge
+from clients.triage import triage
+from tests.clients.answers import WELL
 from tests.factories import QuestionFactory, ResponseFactory
 from tests.figures import Figure
 
@@ -20,6 +26,29 @@ VALUES = 100_000
 
 def figures() -> Iterator[Figure]:
     yield from _resealing()
+    yield from _weighing()
+
+
+def _weighing() -> Iterator[Figure]:
+    """A whole form with thirty medicines, twenty dated items and eight spots."""
+    version, _new = load_questionnaire((SHIPPED / "intake_questionnaire.json").read_text())
+    load_reference()
+    known, on = knowledge(version), date(2027, 2, 9)
+    dated = [{"kind": "fracture", "region": "CALF_L", "date": f"20{n + 10}"} for n in range(10)]
+    answers = WELL | {
+        "areas": [{"region": code, "pain": 5} for code in list(known.regions)[20:28]],
+        "med_list": [{"name": code, "classes": [code]} for code in list(known.classes)[:30]],
+        "injuries": dated,
+        "surgeries": [item | {"kind": "joint"} for item in dated],
+    }
+    took = min(_seconds(lambda: triage(answers, known, on)) for _ in range(20))
+    yield Figure("weighing a whole form, ms", took * 1000, "<= 5")
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = perf_counter()
+    act()
+    return perf_counter() - began
 
 
 def _resealing() -> Iterator[Figure]:
