@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Lower
@@ -86,6 +86,8 @@ class Medication(models.Model):
     class_codes: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=40), verbose_name=_("classes"))
     fda_epc = models.TextField(_("FDA class"), blank=True)
     source = models.CharField(_("source"), max_length=20)
+    #: near spellings are worked out anew when this moves on
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         verbose_name = _("medication")
@@ -95,8 +97,6 @@ class Medication(models.Model):
         indexes = [
             # exact names, and what begins with the typed letters
             models.Index(OpClass(F("key"), name="varchar_pattern_ops"), name="medication_by_key"),
-            # near spellings
-            GinIndex(OpClass(F("words"), name="gin_trgm_ops"), name="medication_by_trigram"),
         ]
 
     def __str__(self) -> str:

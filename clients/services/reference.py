@@ -120,7 +120,8 @@ def _bring(rows: Iterable[models.Model], *key: str) -> int:
     if not rows:
         return 0
     model = type(rows[0])
-    fields = [field.attname for field in model._meta.concrete_fields if field.attname != "id"]
+    fields = [field.attname for field in model._meta.concrete_fields if field.editable or field.attname in ("key", "words")]
+    stamps = [field for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]
     found = {tuple(str(getattr(row, name)).casefold() for name in key): row for row in model._default_manager.all()}
     new: list[models.Model] = []
     changed: list[models.Model] = []
@@ -130,7 +131,9 @@ def _bring(rows: Iterable[models.Model], *key: str) -> int:
             new.append(row)
         elif any(getattr(there, name) != getattr(row, name) for name in fields):
             row.pk = there.pk
+            for stamp in stamps:
+                stamp.pre_save(row, add=False)
             changed.append(row)
     model._default_manager.bulk_create(new, batch_size=1000)
-    model._default_manager.bulk_update(changed, fields, batch_size=500)
+    model._default_manager.bulk_update(changed, [*fields, *(stamp.attname for stamp in stamps)], batch_size=500)
     return len(new) + len(changed)

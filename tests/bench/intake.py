@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.test.utils import override_settings
 
 from clients.crypto import new_key
-from clients.models import Answer
+from clients.models import Answer, Medication
 from clients.services.keys import reseal
+from clients.services.medications import find_medications
 from clients.services.questionnaires import load_questionnaire
 from clients.services.reference import SHIPPED, load_reference
 from clients.services.responses import knowledge
@@ -27,6 +28,7 @@ VALUES = 100_000
 def figures() -> Iterator[Figure]:
     yield from _resealing()
     yield from _weighing()
+    yield from _searching()
 
 
 def _weighing() -> Iterator[Figure]:
@@ -43,6 +45,17 @@ def _weighing() -> Iterator[Figure]:
     }
     took = min(_seconds(lambda: triage(answers, known, on)) for _ in range(20))
     yield Figure("weighing a whole form, ms", took * 1000, "<= 5")
+
+
+def _searching() -> Iterator[Figure]:
+    """Whole and half names, misspelt ones and ones that are in no list."""
+    load_reference()
+    find_medications("warm")
+    names = list(Medication.objects.order_by("key").values_list("name", flat=True)[::42])
+    typed = [*names, *(name[:4] for name in names), *(name[:3] + name[4:] for name in names), *(name[::-1] for name in names)]
+    took = sorted(_seconds(lambda each=each: find_medications(each)) for each in typed)
+    yield Figure("searching a medicine, ms, half of them within", took[len(took) // 2] * 1000, ">= 0")
+    yield Figure("searching a medicine, ms, 99 of 100 within", took[len(took) * 99 // 100] * 1000, "<= 20")
 
 
 def _seconds(act: Callable[[], object]) -> float:
