@@ -56,3 +56,8 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{dict(self.Kind.choices).get(self.kind, self.kind)} ({self.version})"
+
+    @property
+    def is_health_data(self) -> bool:
+        """Whether taking it back ends the use of all health answers."""
+        return self.kind == self.Kind.HEALTH_DATA
