@@ -195,6 +195,8 @@ class SectionForm(forms.Form):
 
     def _list(self, question: Question) -> Part:
         items = self._posted(question) if self.is_bound else self._stored(question)
+        if question.type == QuestionType.REPEAT_GROUP and question.required and not items:
+            items = [{}]
         part = Part(question)
         build: Callable[[Question, int, Mapping[str, Any]], Item] = {
             QuestionType.BODY_MAP.value: self._spot,
@@ -217,13 +219,8 @@ class SectionForm(forms.Form):
         return part
 
     def _stored(self, question: Question) -> list[Mapping[str, Any]]:
-        """The items given so far.
-
-        A list of things to describe begins with an empty one, activities with all there is room for.
-        """
+        """The items given so far; activities with all there is room for."""
         items = list(self.answers.get(question.code) or [])
-        if question.type == QuestionType.REPEAT_GROUP and question.required and not items:
-            return [{}]
         if question.type == QuestionType.ACTIVITY_SCORES and not question.copies_from:
             items += [{}] * ((question.max_items or 3) - len(items))
         return items

@@ -94,6 +94,10 @@ class Step:
     is_done: bool
 
     @property
+    def takes_not_sure(self) -> bool:
+        return any(choice["value"] == "unsure" for question in self.questions for choice in question.choices)
+
+    @property
     def slug(self) -> str:
         return f"part-{self.number}"
 
@@ -127,6 +131,11 @@ class Sheet:
     def shown(self, questions: list[Question]) -> list[Question]:
         seen = set(shown(self.questions, self.answers, self.on))
         return [question for question in questions if question in seen]
+
+    def title_of(self, question: Question) -> str:
+        """What an answer is headed by: a question that another one brings up makes sense only with that one's words."""
+        above = question.show_if.get("question") if question.show_if else None
+        return next((each.text for each in self.questions if each.code == above), question.text)
 
     @property
     def done(self) -> int:
@@ -273,9 +282,11 @@ def _part_page(
     brought_up: list[Question] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    if asked and asked.found is not None:
+        form.fields[f"{asked.code}-typed"].initial = asked.typed
     context = {
         "sheet": sheet,
-        "step": step,
+        "here": step,
         "form": form,
         "asked": asked,
         "brought_up": brought_up,
@@ -382,7 +393,7 @@ def _what_it_means(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Line:
-    question: Question
+    title: str
     lines: list[str]
     is_missing: bool
 
@@ -395,7 +406,7 @@ def _in_words(sheet: Sheet) -> list[tuple[Step, list[Line]]]:
             step,
             [
                 Line(
-                    question,
+                    sheet.title_of(question),
                     [] if question.code not in sheet.answers else in_words(question, sheet.answers[question.code], regions),
                     question.required and is_missing(question, sheet.answers),
                 )
@@ -425,9 +436,12 @@ def doctor(request: HttpRequest, client: Client, pk: UUID) -> HttpResponse:
     if not stops:
         raise Http404
     regions = {region.code: region for region in BodyRegion.objects.all()}
-    by_code = {question.code: question for question in sheet.questions}
-    asked = list(dict.fromkeys(reason.question for reason in stops))
-    about = [(by_code[code], in_words(by_code[code], sheet.answers[code], regions)) for code in asked]
+    stopping = {reason.question for reason in stops}
+    about = [
+        (sheet.title_of(question), in_words(question, sheet.answers[question.code], regions))
+        for question in sheet.questions
+        if question.code in stopping
+    ]
     return render(request, "clients/doctor.html", {"sheet": sheet, "about": about})
 
 
