@@ -181,6 +181,11 @@ EMAIL_TIMEOUT = 15
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
+# id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
+INTAKE_KEYS = env("INTAKE_KEYS", default="")
+INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
+INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
+
 # One line of JSON an event or request, with the request's id; no bodies, no query strings, no names.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 structlog.configure(

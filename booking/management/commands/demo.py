@@ -17,6 +17,7 @@ import holidays
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Q
@@ -178,6 +179,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             if Location.objects.exists() or User.objects.exists() or Client.objects.exists():
                 raise CommandError("This database is not empty, so the demonstration practice was not loaded.")
+            call_command("load_intake")
             sign_ins = load(datetime.now(UTC))
             write_private(settings.VAR / "demo-sign-ins.txt", sign_ins)
         self.stdout.write(sign_ins)

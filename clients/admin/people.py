@@ -64,7 +64,7 @@ class ConsentReadOnly:
 
 class ConsentInline(ConsentReadOnly, admin.TabularInline):
     model = Consent
-    fields = ("kind", "version", "text", "agreed_at", "by")
+    fields = ("kind", "version", "text", "agreed_at", "by", "withdrawn_at")
     extra = 0
 
 
@@ -82,7 +82,7 @@ class ClientAdmin(admin.ModelAdmin):
 
 @admin.register(Consent)
 class ConsentAdmin(ConsentReadOnly, admin.ModelAdmin):
-    list_display = ("client", "kind", "version", "agreed_at", "by")
+    list_display = ("client", "kind", "version", "agreed_at", "by", "withdrawn_at")
     list_filter = ("kind", "version")
     list_select_related = ("client", "by")
     search_fields = ("client__name", "client__email")
