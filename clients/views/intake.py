@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -59,13 +60,13 @@ Page = Callable[Concatenate[HttpRequest, Client, ...], HttpResponse]
 
 
 def of_a_client(page: Page) -> Callable[..., HttpResponse]:
-    """Hand a page its client: who is not signed in is sent to do so, and for staff the page does not exist."""
+    """Hand a page its client: who is not signed in is sent a code first, and for staff the page does not exist."""
 
     @never_cache
     @wraps(page)
     def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.path)
+            return redirect_to_login(request.path, login_url=reverse("account_request_login_code"))
         client = client_of(request.user)
         if client is None:
             raise Http404
