@@ -106,7 +106,7 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
             Answer.objects.filter(response=response, question=question).delete()
         elif answer is None:
             Answer.objects.create(response=response, question=question, value=value)
-        else:
+        elif answer.value != value:
             answer.value = value
             answer.save(update_fields=["value"])
 
