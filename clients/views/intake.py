@@ -44,6 +44,7 @@ from clients.services.consents import (
 )
 from clients.services.medications import Found, find_medications
 from clients.services.responses import (
+    full_form_is_due,
     is_missing,
     knowledge,
     open_response,
@@ -199,6 +200,7 @@ def overview(request: HttpRequest, client: Client) -> HttpResponse:
         "questionnaire": question.section.questionnaire,
         "draft": draft,
         "sheet": Sheet.of(draft, by=user_of(client), now=now) if draft else None,
+        "is_due": full_form_is_due(client, on=timezone.localdate(now)),
         "sent": mine.submitted().order_by("-submitted_at"),
         "views": ResponseView.objects.filter(response__in=mine).select_related("response"),
     }
@@ -407,7 +409,7 @@ def _in_words(sheet: Sheet) -> list[tuple[Step, list[Line]]]:
             step,
             [
                 Line(
-                    sheet.title_of(question),
+                    question.text,
                     [] if question.code not in sheet.answers else in_words(question, sheet.answers[question.code], regions),
                     question.required and is_missing(question, sheet.answers),
                 )

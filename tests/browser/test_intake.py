@@ -192,7 +192,9 @@ def test_without_javascript_a_question_is_brought_up_and_a_list_is_filled(signed
 def test_an_emergency_sign_puts_the_urgent_text_first_at_once_and_stays(signed_in):
     visitor, response = signed_in(width=360)
     visitor.open(f"/intake/{response.pk}/part-2/")
+    expect(visitor.page.locator(".urgent")).to_have_count(0)
     Form(visitor).choose("Is one calf", "Not sure")
+    expect(visitor.page.locator(".urgent")).to_contain_text("Please contact your doctor or urgent care now")
 
     visitor.page.get_by_role("button", name="Save and go on").click()
 
