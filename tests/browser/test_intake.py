@@ -13,7 +13,7 @@ from clients.services.consents import health_data_question, record_agreement
 from clients.services.questionnaires import load_questionnaire
 from clients.services.reference import SHIPPED, load_reference
 from clients.services.responses import open_response, read_response, save_section
-from tests.clients.answers import WELL
+from tests.clients.answers import WELL, medicine
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -208,9 +208,13 @@ def test_an_emergency_sign_puts_the_urgent_text_first_at_once_and_stays(signed_i
     expect(visitor.page.get_by_text("Is one calf or leg newly swollen")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_sound_on_a_wide_screen(signed_in, scheme):
-    visitor, response = signed_in(scheme=scheme)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (320, "light")])
+def test_every_page_is_sound_wide_and_narrow_light_and_dark(signed_in, width, scheme):
+    visitor, response = signed_in(width=width, scheme=scheme)
+    medicines = [medicine("Eliquis"), medicine("diclofenac", route="topical")]
+    injury = {"kind": "fracture", "region": "ANKLE_L", "date": "2027-01"}
+    brought = {"takes_any": "yes", "med_list": medicines, "had_injury": "yes", "injuries": [injury], "calf_signs": "yes"}
+    save_section(response, brought, now=timezone.now())
     for number in range(1, 9):
         visitor.open(f"/intake/{response.pk}/part-{number}/")
         visitor.look(".")
@@ -219,6 +223,11 @@ def test_every_page_is_sound_on_a_wide_screen(signed_in, scheme):
         visitor.look(heading)
     visitor.open(f"/intake/{response.pk}/")
     visitor.press("Send")
-    for path, heading in (("", "What your answers mean"), ("copy/", "What you sent"), ("../", "Before your session")):
+    for path, heading in (
+        ("", "What your answers mean"),
+        ("copy/", "What you sent"),
+        ("doctor/", "For your doctor"),
+        ("../", "Before"),
+    ):
         visitor.open(f"/intake/{response.pk}/{path}")
         visitor.look(heading)
