@@ -20,8 +20,8 @@ def key_of(name: str) -> str:
 
 
 def slips_allowed(letters: int) -> int:
-    """How many slips still mean the same word: none in three letters, one in five, two in nine, three in more."""
-    return 0 if letters < 4 else 1 if letters < 6 else 2 if letters < 10 else 3
+    """How many slips still mean the same word: none in three letters, one in five, two in twelve, three in more."""
+    return 0 if letters < 4 else 1 if letters < 6 else 2 if letters < 13 else 3
 
 
 def slips(one: str, other: str, most: int) -> int | None:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from clients import triage
 from clients.exceptions import Incomplete, NoConsent, NoQuestionnaire, Submitted
@@ -21,6 +22,7 @@ from clients.models import (
     Questionnaire,
     QuestionType,
     Response,
+    ResponseKind,
     ResponseView,
     User,
 )
@@ -42,13 +44,15 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
     Client.objects.select_for_update().get(pk=client.pk)
     if not may_use_health_data(client):
         raise NoConsent
-    under_way = client.responses.drafts().filter(kind=kind, session_on=session_on).first()
+    # there is one first form, whichever session it was asked for
+    occasion: dict[str, Any] = {"kind": kind} | ({} if kind == ResponseKind.FIRST else {"session_on": session_on})
+    under_way = client.responses.drafts().filter(**occasion).first()
     if under_way is not None:
         return under_way
     version = Questionnaire.objects.active()
     if version is None:
         raise NoQuestionnaire
-    before = client.responses.current().filter(kind=kind, session_on=session_on).order_by("-submitted_at").first()
+    before = client.responses.current().filter(**occasion).order_by("-submitted_at").first()
     made = Response.objects.create(
         client=client,
         questionnaire=version,
@@ -106,7 +110,7 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
             Answer.objects.filter(response=response, question=question).delete()
         elif answer is None:
             Answer.objects.create(response=response, question=question, value=value)
-        else:
+        elif answer.value != value:
             answer.value = value
             answer.save(update_fields=["value"])
 
@@ -161,6 +165,14 @@ def read_response(response: Response, *, by: User, now: datetime) -> Answers:
 
 def _stored(response: Response) -> Answers:
     return {answer.question.code: answer.value for answer in response.answers.select_related("question")}
+
+
+def full_form_is_due(client: Client, *, on: date) -> bool:
+    """Whether the whole form has to be filled in before a session on a date: never sent, or longer ago than its version says."""
+    latest = client.responses.current().filter(kind=ResponseKind.FIRST).order_by("-submitted_at").first()
+    if latest is None or latest.submitted_at is None:
+        return True
+    return (on - timezone.localdate(latest.submitted_at)).days > latest.questionnaire.valid_days
 
 
 # ---- which questions --------------------------------------------------------------------------------------------------------

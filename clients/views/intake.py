@@ -12,6 +12,7 @@ from uuid import UUID
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -43,6 +44,7 @@ from clients.services.consents import (
 )
 from clients.services.medications import Found, find_medications
 from clients.services.responses import (
+    full_form_is_due,
     is_missing,
     knowledge,
     open_response,
@@ -59,13 +61,13 @@ Page = Callable[Concatenate[HttpRequest, Client, ...], HttpResponse]
 
 
 def of_a_client(page: Page) -> Callable[..., HttpResponse]:
-    """Hand a page its client: who is not signed in is sent to do so, and for staff the page does not exist."""
+    """Hand a page its client: who is not signed in is sent a code first, and for staff the page does not exist."""
 
     @never_cache
     @wraps(page)
     def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.path)
+            return redirect_to_login(request.path, login_url=reverse("account_request_login_code"))
         client = client_of(request.user)
         if client is None:
             raise Http404
@@ -198,6 +200,7 @@ def overview(request: HttpRequest, client: Client) -> HttpResponse:
         "questionnaire": question.section.questionnaire,
         "draft": draft,
         "sheet": Sheet.of(draft, by=user_of(client), now=now) if draft else None,
+        "is_due": full_form_is_due(client, on=timezone.localdate(now)),
         "sent": mine.submitted().order_by("-submitted_at"),
         "views": ResponseView.objects.filter(response__in=mine).select_related("response"),
     }
@@ -406,7 +409,7 @@ def _in_words(sheet: Sheet) -> list[tuple[Step, list[Line]]]:
             step,
             [
                 Line(
-                    sheet.title_of(question),
+                    question.text,
                     [] if question.code not in sheet.answers else in_words(question, sheet.answers[question.code], regions),
                     question.required and is_missing(question, sheet.answers),
                 )

@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-WELL: dict[str, Any] = {
-    "dob": "1990-05-17",
-    "emergency_name": "Sam Okafor",
-    "emergency_phone": "+442079460019",
-    "ill_today": "no",
-    "chest_breath": "no",
-    "calf_signs": "no",
-    "cauda_signs": "no",
-    "neuro_signs": "no",
-    "headache_signs": "no",
-    "recent_accident": "no",
-    "general_signs": "no",
-    "alcohol_today": "no",
-    "pregnant": "na",
-    "goal": ["less_pain"],
-    "areas": [{"region": "NECK_BACK_R", "pain": 5, "spreads_to": ""}],
-    "pain_now": 4,
-    "pain_week": 5,
-    "duration": "gt3m",
-    "onset": "gradual",
-    "heart": "no",
-    "bp": "normal",
-    "stroke": "no",
-    "clot": "no",
-    "vessel": ["none"],
-    "bleeding": "no",
-    "cancer": "no",
-    "lymph": "no",
-    "diabetes": "no",
-    "sensation": "no",
-    "epilepsy": "no",
-    "bones": "no",
-    "joints": ["none"],
-    "spine": "no",
-    "skin": ["none"],
-    "devices": ["none"],
-    "breathing": "no",
-    "takes_any": "no",
-    "fq_6m": "no",
-    "steroid_course": "no",
-    "med_change": "no",
-    "painkiller_today": "no",
-    "pain_relief_limits": ["none"],
-    "had_injury": "no",
-    "had_surgery": "no",
-    "past_massage": "good",
-    "pressure_pref": "medium",
-    "consent_areas": ["none"],
-    "warmup_ok": "yes",
-    "c_true": {"agreed": True},
-    "c_what": {"agreed": True},
-    "c_stop": {"agreed": True},
-    "c_notmed": {"agreed": True},
-    "c_data": {"agreed": True},
-    "c_sign": {"name": "Ada Okafor", "on": "2027-02-01"},
-}
+from clients.services.demonstration import ANSWERS
+
+WELL: dict[str, Any] = json.loads(ANSWERS.read_text())["well"]
 
 
 def medicine(name: str, **more: Any) -> dict[str, Any]:

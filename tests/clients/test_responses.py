@@ -19,7 +19,16 @@ from clients.services.consents import (
     withdraw_health_data,
 )
 from clients.services.questionnaires import activate, next_version
-from clients.services.responses import asked, flags_of, open_response, read_response, save_section, shown, submit_response
+from clients.services.responses import (
+    asked,
+    flags_of,
+    full_form_is_due,
+    open_response,
+    read_response,
+    save_section,
+    shown,
+    submit_response,
+)
 from clients.services.retention import forget
 from clients.triage import Severity
 from tests.clients.answers import WELL, medicine
@@ -184,6 +193,23 @@ class TestSending:
         assert new.questionnaire == draft
         assert "heart" in {question.code for question in asked(old)}
         assert "heart" not in read_response(new, by=ada.user, now=now)
+
+    def test_the_first_form_is_one_form_whichever_session_it_was_asked_for(self, ada, now):
+        asked_for = open_response(ada, "first", now=now, session_on=TODAY)
+        assert open_response(ada, "first", now=now) == asked_for
+
+        save_section(asked_for, WELL, now=now)
+        submit_response(asked_for, by=ada.user, on=TODAY, now=now)
+
+        assert open_response(ada, "first", now=now).supersedes == asked_for
+
+    def test_the_whole_form_is_due_at_first_and_again_after_a_year(self, ada, now):
+        assert full_form_is_due(ada, on=TODAY)
+
+        send(ada, now)
+
+        assert not full_form_is_due(ada, on=TODAY + timedelta(days=365))
+        assert full_form_is_due(ada, on=TODAY + timedelta(days=366))
 
 
 class TestReading:

@@ -33,6 +33,7 @@ from booking.services.imports import Imported, import_appointments
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
+from clients.services.demonstration import load_demonstration_answers
 from therapists.models import (
     BodyArea,
     Closure,
@@ -206,6 +207,7 @@ def load(now: datetime) -> str:
     _exceptions(location, therapists, today)
     clients = _clients(now)
     sign_ins = _users(therapists, clients[0])
+    load_demonstration_answers(clients[1:], by=User.objects.get(email="desk@example.org"), now=now)
 
     diary = Diary(now, today, random, therapists, treatments, clients)
     diary.plan_series()
