@@ -26,6 +26,7 @@ from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client
+from clients.services.responses import asks_for_form
 
 PROVED_KEY = "proved_address"
 
@@ -186,10 +187,12 @@ def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, proble
         return render(request, "booking/undone.html", {"page": "sessions"})
     appointments = list(made.appointments.select_related("therapist", "treatment__location", "room").order_by("starts_at"))
     series = getattr(made, "series", None)
+    first = next((each for each in appointments if each.status not in GONE), appointments[0])
     context = {
         "request_made": made,
         "appointments": appointments,
-        "first": next((each for each in appointments if each.status not in GONE), appointments[0]),
+        "first": first,
+        "asks_for_form": asks_for_form(made.client, on=first.local_date),
         "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],

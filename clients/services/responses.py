@@ -169,10 +169,19 @@ def _stored(response: Response) -> Answers:
 
 def full_form_is_due(client: Client, *, on: date) -> bool:
     """Whether the whole form has to be filled in before a session on a date: never sent, or longer ago than its version says."""
-    latest = client.responses.current().filter(kind=ResponseKind.FIRST).order_by("-submitted_at").first()
+    return is_over(client.responses.current().filter(kind=ResponseKind.FIRST).order_by("-submitted_at").first(), on=on)
+
+
+def is_over(latest: Response | None, *, on: date) -> bool:
+    """Whether the whole form sent last, or none, no longer serves for a session on a date."""
     if latest is None or latest.submitted_at is None:
         return True
     return (on - timezone.localdate(latest.submitted_at)).days > latest.questionnaire.valid_days
+
+
+def asks_for_form(client: Client, *, on: date) -> bool:
+    """Whether a client is to be asked for the whole form before a session on a date; nobody is while no version is in use."""
+    return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
 
 
 # ---- which questions --------------------------------------------------------------------------------------------------------

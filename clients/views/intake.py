@@ -9,10 +9,10 @@ from functools import wraps
 from typing import Any, Concatenate
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -67,7 +67,7 @@ def of_a_client(page: Page) -> Callable[..., HttpResponse]:
     @wraps(page)
     def checked(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.path, login_url=reverse("account_request_login_code"))
+            return redirect_to_login(request.path, login_url=settings.CLIENT_LOGIN_URL)
         client = client_of(request.user)
         if client is None:
             raise Http404

@@ -49,7 +49,7 @@ def answers(response):
 
 class TestBeginning:
     def test_who_is_not_signed_in_is_sent_there_and_back(self, client, intake):
-        assert client.get("/intake/").headers["Location"] == "/account/login/code/?next=/intake/"
+        assert client.get("/intake/").headers["Location"] == "/sessions/sign-in/?next=/intake/"
 
     def test_the_agreement_comes_before_the_first_question(self, client, intake, now):
         bo = ClientFactory()
