@@ -216,7 +216,7 @@ def _form_wanted(client: Client | None, ahead: Sequence[Appointment]) -> FormWan
     if client is None or Questionnaire.objects.active() is None:
         return None
     own = next((session for session in ahead if session.client_id == client.pk), None)
-    return own and FormWanted(full_form_is_due(client, on=own.local_date), own.local_date)
+    return FormWanted(full_form_is_due(client, on=own.local_date), own.local_date) if own else None
 
 
 def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]], now: datetime) -> list[Entry]:
