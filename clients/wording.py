@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clients.models import BodyRegion, Question, QuestionType, Route
-from clients.triage import Flags, Severity
+from clients.triage import Flags, Pressure, Severity
 
 #: What a client is told, by severity: a word for the shape beside it, and a sentence.
 TOLD = {
@@ -35,6 +35,15 @@ TOLD = {
         gettext_lazy("Please see a doctor first"),
         gettext_lazy("Something you told us needs a doctor's word before a session. Your time stays yours meanwhile."),
     ),
+}
+#: The most that may be used, for the therapist; None where nothing limits it.
+PRESSURES = {
+    Pressure.NONE: gettext_lazy("no pressure at all"),
+    Pressure.LIGHT: gettext_lazy("light, 1 to 3"),
+    Pressure.MEDIUM: gettext_lazy("medium, 4 to 5"),
+    Pressure.FIRM: gettext_lazy("firm, 6 to 7"),
+    Pressure.INTENSE: gettext_lazy("intense, 8"),
+    None: gettext_lazy("no limit"),
 }
 YES_NO = {"yes": gettext_lazy("yes"), "no": gettext_lazy("no"), "unsure": gettext_lazy("not sure")}
 

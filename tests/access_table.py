@@ -18,6 +18,8 @@ ADA_ONLY_READ = dict.fromkeys(PEOPLE, (404, 405)) | {"ada": (200, 405)}
 HER_FORM = dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302)}
 HER_ANSWERS = dict.fromkeys(PEOPLE, (404, 405)) | {"anonymous": (302, 405)}
 
+TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
+
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
     "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
@@ -51,6 +53,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "intake:form": HER_FORM | {"ada": (200, 422)},
     "intake:copy": HER_ANSWERS | {"ada": (200, 405)},
     "intake:doctor": HER_ANSWERS | {"ada": (200, 405)},
+    # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to
+    "booking:therapist": TESS_ONLY_READ,
+    "booking:session_intake": TESS_ONLY_READ,
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
 }

@@ -146,6 +146,7 @@ def address(name, world):
         "booking:booked_calendar": world.made,
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
+        "booking:session_intake": world.session,
         "booking:series_calendar": world.hers,
         "booking:move": world.session,
         "booking:confirm_move": world.session,

@@ -185,6 +185,8 @@ SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
 # id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
 INTAKE_KEYS = env("INTAKE_KEYS", default="")
+# for how long after a session its therapist can read the answers
+INTAKE_READABLE_DAYS = env.int("INTAKE_READABLE_DAYS", default=30)
 INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
 INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
 
