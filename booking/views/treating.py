@@ -56,7 +56,7 @@ def week(request: HttpRequest) -> HttpResponse:
         (day, [(session, lights[session.pk]) for session in rows])
         for day, rows in groupby(sessions, key=lambda session: session.local_date)
     ]
-    return render(request, "booking/therapist.html", {"therapist": therapist, "days": days, "today": today})
+    return render(request, "booking/therapist.html", {"page": "therapist", "therapist": therapist, "days": days, "today": today})
 
 
 @require_safe

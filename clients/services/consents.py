@@ -28,6 +28,11 @@ def may_use_health_data(client: Client) -> bool:
     return client.consents.filter(kind=HEALTH_DATA, withdrawn_at=None).exists()
 
 
+def withdrew_health_data(client: Client) -> bool:
+    """Whether the client took the agreement back and did not give it again; one who was never asked did not."""
+    return client.consents.filter(kind=HEALTH_DATA).exists() and not may_use_health_data(client)
+
+
 def record_agreement(client: Client, question: Question, *, by: User, now: datetime) -> None:
     """Keep the very words agreed to; agreeing twice to one version changes nothing."""
     Consent.objects.standing().get_or_create(
