@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from booking.ical import GONE
 from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
 from booking.models.change import ChangeQuerySet
 from booking.models.waitlist import WaitlistQuerySet
 from clients.models import Client, User
+from therapists.models import Therapist
 
 OWNER_KEY = "hold_owner"
 LINKS_KEY = "links"
@@ -46,6 +49,25 @@ def actor(request: HttpRequest) -> User | None:
 def client_of(user: User | AnonymousUser) -> Client | None:
     """The client who is signed in, if any."""
     return Client.objects.filter(user=user).first() if isinstance(user, User) else None
+
+
+def therapist_of(user: User | AnonymousUser) -> Therapist | None:
+    """The therapist who is signed in, if any."""
+    return Therapist.objects.filter(user=user).first() if isinstance(user, User) else None
+
+
+def sessions_given_by(therapist: Therapist) -> QuerySet[Appointment]:
+    """The sessions a therapist gives or gave, without those cancelled."""
+    given = Appointment.objects.real().filter(therapist=therapist).exclude(status__in=GONE)
+    return given.select_related("client", "therapist", "room", "treatment__location")
+
+
+def sessions_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Appointment]:
+    """The sessions whose client's answers somebody may read: their therapist, from booking until some days after; nobody else."""
+    therapist = therapist_of(user)
+    if therapist is None:
+        return Appointment.objects.none()
+    return sessions_given_by(therapist).filter(ends_at__gte=now - timedelta(days=settings.INTAKE_READABLE_DAYS))
 
 
 def remember_link(session: SessionBase, link: Link) -> None:

@@ -38,6 +38,16 @@ NEXT_STATES = {
 }
 
 
+class Light(TextChoices):
+    """What the staff see of a client's form; never an answer. The values name the shapes beside the words."""
+
+    READY = "ready", _("Ready")
+    ADJUSTED = "adapt", _("Adjusted")
+    TO_CHECK = "review", _("To check")
+    ON_HOLD = "hold-on", _("On hold")
+    WAITING = "none", _("Waiting")
+
+
 class Outcome(TextChoices):
     """What became of one wished date of a series."""
 

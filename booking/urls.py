@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, waitlist
+from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
 
 app_name = "booking"
 
@@ -18,7 +18,9 @@ urlpatterns = [
     path("sessions/<uuid:pk>/move/", changes.move, name="move"),
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
+    path("sessions/<uuid:pk>/intake/", treating.intake, name="session_intake"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
+    path("therapist/", treating.week, name="therapist"),
     path("waitlist/", waitlist.join, name="wish"),
     path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),

@@ -25,6 +25,11 @@ app.conf.beat_schedule = {
         "options": {"expires": 60},
     },
     "check promises": {"task": "booking.tasks.check_promises", "schedule": crontab(hour="2", minute="40")},
+    "forget old answers": {
+        "task": "clients.tasks.forget_old_answers",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"expires": 3600},
+    },
 }
 
 SIGN_OF_LIFE_EVERY = 5  # seconds

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from clients.crypto import HOW_TO_MAKE_A_KEY, Keyring, KeysRefused
+
 
 @register()
 def mail_sender(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -36,3 +38,12 @@ def broker_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="unknot.E003",
         )
     ]
+
+
+@register()
+def intake_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    try:
+        Keyring.from_text(settings.INTAKE_KEYS)
+    except KeysRefused as refusal:
+        return [Error(str(refusal), hint=HOW_TO_MAKE_A_KEY, id="unknot.E004")]
+    return []

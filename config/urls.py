@@ -11,5 +11,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("desk/", admin.site.urls),
     path("account/", include("allauth.urls")),
+    path("intake/", include("clients.urls")),
     path("", include("booking.urls")),
 ]

@@ -14,6 +14,12 @@ ALL_200_405 = dict.fromkeys(PEOPLE, (200, 405))
 ADA_ONLY_PAGE = dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 302)}
 ADA_ONLY_READ = dict.fromkeys(PEOPLE, (404, 405)) | {"ada": (200, 405)}
 
+#: her health answers: anonymous people may sign in first, and for everybody else there is nothing
+HER_FORM = dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302)}
+HER_ANSWERS = dict.fromkeys(PEOPLE, (404, 405)) | {"anonymous": (302, 405)}
+
+TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
+
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
     "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
@@ -40,6 +46,16 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # Ada is asked; an answer that is none leads back to the question
     "booking:repair": ADA_ONLY_PAGE,
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
+    # only clients have forms; who is not signed in is asked to
+    "intake:overview": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 302), "bo": (200, 422)},
+    "intake:consents": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 404), "bo": (200, 404)},
+    "intake:part": HER_FORM | {"ada": (200, 422)},
+    "intake:form": HER_FORM | {"ada": (200, 422)},
+    "intake:copy": HER_ANSWERS | {"ada": (200, 405)},
+    "intake:doctor": HER_ANSWERS | {"ada": (200, 405)},
+    # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to
+    "booking:therapist": TESS_ONLY_READ,
+    "booking:session_intake": TESS_ONLY_READ,
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
 }

@@ -43,6 +43,7 @@ def web() -> Iterator[int]:
         "DJANGO_SETTINGS_MODULE": "tests.bench_settings",
         "SECRET_KEY": settings.SECRET_KEY,
         "LOG_LEVEL": "ERROR",  # refusals are counted, not read
+        "INTAKE_KEYS": settings.INTAKE_KEYS,
     }
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket", "--log-level", "error"]
     command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--backlog", "1024"]

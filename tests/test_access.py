@@ -21,7 +21,12 @@ from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.series import hold_course
 from booking.services.waitlist import offer_by_hand, wish
+from clients.services.consents import health_data_question, record_agreement
+from clients.services.questionnaires import load_questionnaire
+from clients.services.reference import SHIPPED
+from clients.services.responses import open_response, save_section, submit_response
 from tests.access_table import PACKAGES, PEOPLE, TABLE
+from tests.clients.answers import WELL
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -94,6 +99,7 @@ def world(practice, now):
             "finn": practice.finn,
             "robin": UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True),
         }
+        sent, draft = forms_of(practice.ada, now)
         yield SimpleNamespace(
             practice=practice,
             made=made.request,
@@ -105,8 +111,20 @@ def world(practice, now):
             waiting=waiting,
             offered=offered,
             repair=repair,
+            sent=sent,
+            draft=draft,
             people=people,
         )
+
+
+def forms_of(client, now):
+    """One sent form that has to be cleared by a doctor, and one under way."""
+    load_questionnaire((SHIPPED / "intake_questionnaire.json").read_text())
+    record_agreement(client, health_data_question(), by=client.user, now=now)
+    sent = open_response(client, "first", now=now)
+    save_section(sent, WELL | {"heart": "recent"}, now=now)
+    submit_response(sent, by=client.user, on=now.date(), now=now)
+    return sent, open_response(client, "first", now=now)
 
 
 def address(name, world):
@@ -114,7 +132,12 @@ def address(name, world):
         return f"{reverse(name)}?treatment={world.practice.treatment.pk}"
     if name == "booking:link":
         return reverse(name, args=["a-token-that-never-was"])
+    if name == "intake:part":
+        return reverse(name, args=[world.draft.pk, "part-4"])
     objects = {
+        "intake:form": world.draft,
+        "intake:copy": world.sent,
+        "intake:doctor": world.sent,
         "booking:plan": world.series,
         "booking:you": world.single,
         "booking:hold_again": world.single,
@@ -123,6 +146,7 @@ def address(name, world):
         "booking:booked_calendar": world.made,
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
+        "booking:session_intake": world.session,
         "booking:series_calendar": world.hers,
         "booking:move": world.session,
         "booking:confirm_move": world.session,

@@ -59,6 +59,8 @@ def test_no_template_of_a_page_has_inline_script_or_style():
     [
         pytest.param({"SECRET_KEY": ""}, "SECRET_KEY is missing or weak", id="no secret"),
         pytest.param({"SECRET_KEY": "a" * 80}, "SECRET_KEY is missing or weak", id="weak secret"),
+        pytest.param({"INTAKE_KEYS": ""}, "INTAKE_KEYS is missing. Set INTAKE_KEYS to the output of", id="no key for answers"),
+        pytest.param({"INTAKE_KEYS": "k1:" + "A" * 43 + "="}, "The key k1 in INTAKE_KEYS is weak", id="weak key for answers"),
         pytest.param({"MAIL_FROM": "nobody"}, "unknot.E001", id="sender without an address"),
         pytest.param({"SITE_URL": "booking"}, "unknot.E002", id="site without a scheme"),
         pytest.param({"CELERY_BROKER_URL": "amqp://x"}, "unknot.E003", id="another broker"),
@@ -68,6 +70,7 @@ def test_settings_that_would_fail_later_are_refused_at_start(change, says):
     good = {
         "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "INTAKE_KEYS": "k1:Y2hlY2stb25seS0wMTIzNDU2Nzg5LWFiY2RlZi1VVlc=",
         "ALLOWED_HOSTS": "booking.example.org",
         "SITE_URL": "https://booking.example.org",
     }

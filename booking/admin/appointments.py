@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,12 +22,13 @@ from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
 from booking.engine.zones import instant_of
-from booking.enums import NEXT_STATES, AppointmentStatus
+from booking.enums import NEXT_STATES, AppointmentStatus, Light
 from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
+from booking.services.intake import light_of, lights_of
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -210,9 +212,23 @@ class AuditInline(AuditWords, ReadOnlyMixin, admin.TabularInline):
         return super().get_queryset(request).select_related("by")
 
 
+class Lit(Protocol):
+    """A row of the list, which got its light together with all others of the page."""
+
+    light: Light
+
+
+class WithLights(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        lights = lights_of(self.result_list)
+        for appointment in self.result_list:
+            appointment.light = lights[appointment.pk]
+
+
 @admin.register(Appointment)
 class AppointmentAdmin(admin.ModelAdmin):
-    list_display = ("when", "client", "therapist", "treatment", "room", "status")
+    list_display = ("when", "client", "therapist", "treatment", "room", "status", "form_listed")
     list_filter = ("status", "therapist", "treatment", "room")
     list_select_related = ("client", "therapist", "treatment", "room")
     search_fields = ("client__name", "client__email", "client__phone", "therapist__name")
@@ -220,11 +236,23 @@ class AppointmentAdmin(admin.ModelAdmin):
     ordering = ("-starts_at",)
     autocomplete_fields = ("client", "treatment", "therapist")
     inlines: ClassVar[list[Any]] = [AuditInline]
-    read = ("client", "treatment", "when", "room", "price", "series", "changes")
+    read = ("client", "treatment", "when", "room", "price", "series", "form_light", "changes")
 
     @admin.display(description=_("starts"), ordering="starts_at")
     def when(self, appointment: Appointment) -> str:
         return f"{date_format(appointment.local_start, 'D j M Y, H:i')} ({appointment.zone})"
+
+    @admin.display(description=_("form"))
+    def form_listed(self, appointment: Lit) -> str:
+        return str(appointment.light.label)
+
+    @admin.display(description=_("form"))
+    def form_light(self, appointment: Appointment) -> str:
+        """What the answers mean for the session's date, in one word: who may read them is somebody else."""
+        return str(light_of(appointment).label)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return WithLights
 
     @admin.display(description=_("every change"))
     def changes(self, appointment: Appointment) -> str:

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import F
+from django.urls import reverse
 
 from booking.engine.recurrence import clock_changes
 from booking.enums import CHANGEABLE, AppointmentStatus, NotificationKind, Outcome
 from booking.ical import GONE, Method
 from booking.models import Appointment, AuditEntry, Notification, PlannedDate
 from booking.notifications.contents import Contents
+from clients.services.responses import asks_for_form
 
 #: How long after its last session the link of a notice still opens it.
 LINK_OUTLIVES = timedelta(days=1)
@@ -59,9 +61,17 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "changes": clock_changes(ZoneInfo(first.zone), first.local_date, last.local_date),
         "others_stay": notice.series is None and _others_stay(sessions, now),
         "site": settings.SITE_URL,
+        "form": _form(notice, first),
     }
     until = max(session.ends_at for session in sessions) + LINK_OUTLIVES
     return Contents(first.treatment.location, context, until, sessions, _method(notice, sessions))
+
+
+def _form(notice: Notification, first: Appointment) -> str:
+    """Where the client fills in the form, as long as it is asked for; it opens for nobody but them."""
+    if notice.kind != NotificationKind.CONFIRMATION or not asks_for_form(notice.client, on=first.local_date):
+        return ""
+    return str(settings.SITE_URL).rstrip("/") + reverse("intake:overview")
 
 
 def _sessions(notice: Notification, now: datetime) -> list[Appointment]:

@@ -26,6 +26,8 @@ from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client
+from clients.services.consents import withdrew_health_data
+from clients.services.responses import asks_for_form
 
 PROVED_KEY = "proved_address"
 
@@ -52,6 +54,8 @@ def you(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> HttpResponse:
+    if withdrew_health_data(client):
+        return _agreement_first(request, hold)
     consent = str(BOOKING_CONSENT[1]) if booking_consent_missing(client) else ""
     form = ConfirmForm(request.POST if request.method == "POST" else None, consent=consent)
     if form.is_bound and form.is_valid():
@@ -120,7 +124,14 @@ def _sign_in_and_book(
     second_factor_first = sign_in(request, user)
     if second_factor_first is not None:
         return second_factor_first
+    if withdrew_health_data(client):
+        return _agreement_first(request, hold)
     return _book(request, hold, client, form.cleaned_data["key"], now, agreed=True)
+
+
+def _agreement_first(request: HttpRequest, hold: Hold) -> HttpResponse:
+    """Nobody is treated whose health answers nobody may use: say so instead of booking. What is held stays held."""
+    return render(request, "booking/agreement_first.html", {"hold": hold}, status=409)
 
 
 def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: datetime, *, agreed: bool) -> HttpResponse:
@@ -186,10 +197,12 @@ def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, proble
         return render(request, "booking/undone.html", {"page": "sessions"})
     appointments = list(made.appointments.select_related("therapist", "treatment__location", "room").order_by("starts_at"))
     series = getattr(made, "series", None)
+    first = next((each for each in appointments if each.status not in GONE), appointments[0])
     context = {
         "request_made": made,
         "appointments": appointments,
-        "first": next((each for each in appointments if each.status not in GONE), appointments[0]),
+        "first": first,
+        "asks_for_form": asks_for_form(made.client, on=first.local_date),
         "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],

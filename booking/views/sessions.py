@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking.access import appointments_of, changes_of, is_somebody
+from booking.access import appointments_of, changes_of, client_of, is_somebody
 from booking.engine.recurrence import ClockChange, changes_met
 from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
 from booking.forms.codes import AddressForm, CodeForm
@@ -26,8 +27,9 @@ from booking.ical import GONE, calendar
 from booking.models import Appointment, AuditEntry, Change, PlannedDate
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
-from clients.models import User
+from clients.models import Client, Questionnaire, User
 from clients.proof import AddressProof, sign_in
+from clients.services.responses import full_form_is_due
 
 #: The states of a session that is still to come or under way.
 AHEAD = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
@@ -85,6 +87,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "undoable": _undoable(request, now),
         "problem": problem,
         "repairs": repairs_waiting(request, now),
+        "form": _form_wanted(client_of(request.user), [entry.session for entry in ahead]),
         **waiting_context(request, now),
     }
     return render(request, "booking/sessions.html", context, status=409 if problem else 200)
@@ -95,7 +98,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
 def sign_in_by_code(request: HttpRequest) -> HttpResponse:
     """The address, then the six digits that were sent there. Known and unknown addresses get the same answers until then."""
     if request.user.is_authenticated:
-        return redirect("booking:sessions")
+        return redirect(_wanted(request) or "booking:sessions")
     return _way_in(request)
 
 
@@ -119,14 +122,14 @@ def _way_in(request: HttpRequest) -> HttpResponse:
         return _address(request)
     if "resend" in request.POST:
         proof.resend()
-        return redirect("booking:sign_in")
+        return redirect(_this_way(request))
     form = CodeForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         if proof.accepts(form.cleaned_data["code"]):
             return _proved(request, proof)
         if AddressProof.resume(request) is None:
             messages.warning(request, _("That was the wrong code five times, so it no longer counts. Please ask for a new one."))
-            return redirect("booking:sign_in")
+            return redirect(_this_way(request))
         form.add_error("code", _("This is not the code we sent. Please type it again."))
     return _ask(request, form, email=proof.email)
 
@@ -136,13 +139,20 @@ def _address(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         nothing_typed = {"name": "", "phone": ""}
         if AddressProof.begin(request, email=form.cleaned_data["email"], details=nothing_typed) is not None:
-            return redirect("booking:sign_in")
+            return redirect(_this_way(request))
         form.add_error("email", _("Too many codes were asked for. Please wait a minute and try again."))
     return _ask(request, form)
 
 
 def _ask(request: HttpRequest, form: AddressForm | CodeForm, *, email: str = "") -> HttpResponse:
-    context = {"page": "sessions", "form": form, "email": email}
+    context = {
+        "page": "sessions",
+        "form": form,
+        "email": email,
+        "goes_on": bool(_wanted(request)),
+        "here": _this_way(request),
+        "again": _this_way(request, again=True),
+    }
     return render(request, "booking/sign_in.html", context, status=422 if form.is_bound else 200)
 
 
@@ -155,9 +165,26 @@ def _proved(request: HttpRequest, proof: AddressProof) -> HttpResponse:
             request,
             _("Nothing was booked here with this address. If we booked for you, open the link in our message, or call us."),
         )
-        return redirect("booking:sign_in")
+        return redirect(_this_way(request))
     second_factor_first = sign_in(request, user)
-    return second_factor_first or redirect("booking:sessions")
+    return second_factor_first or redirect(_wanted(request) or "booking:sessions")
+
+
+def _wanted(request: HttpRequest) -> str:
+    """The page of ours that somebody came from to sign in; nothing for an address elsewhere."""
+    address = request.GET.get("next", "")
+    ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if ours else ""
+
+
+def _this_way(request: HttpRequest, *, again: bool = False) -> str:
+    """The sign-in that leads on to the same page; ``again`` for another address than the one the code went to."""
+    query = QueryDict(mutable=True)
+    if again:
+        query["again"] = "1"
+    if address := _wanted(request):
+        query["next"] = address
+    return resolve_url("booking:sign_in") + (f"?{query.urlencode(safe='/')}" if query else "")
 
 
 def _shown(request: HttpRequest, now: datetime) -> Collection[Appointment]:
@@ -174,6 +201,22 @@ def _courses(seen: Collection[Appointment]) -> dict[UUID, list[Appointment]]:
         assert row.series_id is not None
         found.setdefault(row.series_id, []).append(row)
     return found
+
+
+@dataclass(frozen=True)
+class FormWanted:
+    """Whether the form is there for the next session, and until when it is asked for."""
+
+    is_due: bool
+    before: date
+
+
+def _form_wanted(client: Client | None, ahead: Sequence[Appointment]) -> FormWanted | None:
+    """For the client who is signed in and has a session ahead; whoever came by a link is told nothing about the form."""
+    if client is None or Questionnaire.objects.active() is None:
+        return None
+    own = next((session for session in ahead if session.client_id == client.pk), None)
+    return FormWanted(full_form_is_due(client, on=own.local_date), own.local_date) if own else None
 
 
 def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]], now: datetime) -> list[Entry]:

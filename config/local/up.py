@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
@@ -78,7 +78,8 @@ def _run(running: ExitStack, *, demo: bool) -> int:
         addresses, pid = running.enter_context(servers.valkey(VAR / "valkey", durable=True))
         os.environ.update(addresses)
         left_behind(pid, signal.SIGTERM)
-    os.environ.setdefault("SECRET_KEY", _kept_secret())
+    os.environ.setdefault("SECRET_KEY", _kept("secret-key", lambda: secrets.token_urlsafe(64)))
+    os.environ.setdefault("INTAKE_KEYS", _kept("intake-keys", _new_intake_key))
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
     os.environ.setdefault("SITE_URL", f"http://localhost:{port}")
     os.environ["UNKNOT_VAR"] = str(VAR)
@@ -193,13 +194,20 @@ def _reaper(lock: int) -> Iterator[reaper.Remember]:
         process.wait()
 
 
-def _kept_secret() -> str:
-    path = VAR / "secret-key"
+def _kept(name: str, make: Callable[[], str]) -> str:
+    """A secret that is made at the first start and stays in var/, readable for its owner only."""
+    path = VAR / name
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(64))
+            file.write(make())
     return path.read_text()
+
+
+def _new_intake_key() -> str:
+    from clients.crypto import new_key
+
+    return new_key("k1")
 
 
 def _prepare(*, demo: bool) -> None:
@@ -218,6 +226,7 @@ def _prepare(*, demo: bool) -> None:
         raise CannotStart(f"The database at {where} (DATABASE_URL) cannot be reached: {why}") from None
     say("Checking the database …")
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("load_intake")
     _collect_static()
 
     from therapists.models import Location

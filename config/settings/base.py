@@ -117,6 +117,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
+# clients have no password: a code to the address they booked with lets them in
+CLIENT_LOGIN_URL = "booking:sign_in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "clients.adapter.AccountAdapter"
@@ -180,6 +182,13 @@ DEFAULT_FROM_EMAIL = env("MAIL_FROM", default="Unknot <desk@localhost>")
 EMAIL_TIMEOUT = 15
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
+
+# id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
+INTAKE_KEYS = env("INTAKE_KEYS", default="")
+# for how long after a session its therapist can read the answers
+INTAKE_READABLE_DAYS = env.int("INTAKE_READABLE_DAYS", default=30)
+INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
+INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
 
 # One line of JSON an event or request, with the request's id; no bodies, no query strings, no names.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG

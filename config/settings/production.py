@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from django.core.exceptions import ImproperlyConfigured
 
+from clients.crypto import HOW_TO_MAKE_A_KEY, Keyring, KeysRefused
 from config.settings.base import *
-from config.settings.base import DATABASES, env
+from config.settings.base import DATABASES, INTAKE_KEYS, env
 
 SECRET_KEY = env("SECRET_KEY", default="")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
     raise ImproperlyConfigured(
         'SECRET_KEY is missing or weak. Set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
     )
+try:
+    Keyring.from_text(INTAKE_KEYS)
+except KeysRefused as refusal:
+    raise ImproperlyConfigured(f"{refusal} {HOW_TO_MAKE_A_KEY}") from None
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
 

@@ -15,6 +15,13 @@ from booking.models import Appointment
 from booking.services.appointments import book_appointment
 from booking.services.holds import Booked, book_hold
 from booking.services.series import hold_course
+from clients.models import Client, Response
+from clients.services.consents import health_data_question, record_agreement
+from clients.services.responses import open_response, save_section, submit_response
+from tests.clients.answers import WELL
+from tests.clients.conftest import few_medicines, intake
+
+__all__ = ["few_medicines", "intake"]  # fixtures, for the form that belongs to a session
 
 NINE = datetime(2027, 3, 9, 9, tzinfo=UTC)
 
@@ -42,3 +49,12 @@ def book_series(practice: SimpleNamespace, now: datetime) -> Callable[..., Booke
         return book_hold(hold, client=practice.ada, key=uuid4(), by=practice.ada.user, now=now, **more)
 
     return book_series
+
+
+def fill_in(client: Client, now: datetime, **answers: Any) -> Response:
+    """The client sends the whole form: in good health, except for these answers."""
+    record_agreement(client, health_data_question(), by=client.user, now=now)
+    response = open_response(client, "first", now=now)
+    save_section(response, WELL | answers, now=now)
+    submit_response(response, by=client.user, on=now.date(), now=now)
+    return response

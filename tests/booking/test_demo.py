@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from booking.models import Appointment, Notification, Repair, Series
 from booking.queries import rules
+from clients.models import Response
+from clients.services.responses import flags_of
 from therapists.models import Location, Room, Therapist, Treatment, WorkingHours
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -64,3 +66,13 @@ def test_a_practice_that_is_there_is_left_alone(demo):
 
     assert Location.objects.count() == 1
     assert Appointment.objects.count() == before
+
+
+def test_three_clients_have_answers_of_rising_severity(demo):
+    sent = Response.objects.submitted().order_by("client__name")
+
+    assert sorted(response.severity for response in sent) == ["adapt", "review", "stop"]
+    assert not Response.objects.filter(client__name="Robin Ashdown").exists()
+    for response in sent:
+        found = flags_of(response.client, on=timezone.localdate() + timedelta(days=3))
+        assert found.severity.name.lower() == response.severity

@@ -2,6 +2,7 @@
 
 from tests.factories.booking import AppointmentFactory, HoldFactory
 from tests.factories.clients import ClientFactory, UserFactory
+from tests.factories.intake import AnswerFactory, QuestionFactory, QuestionnaireFactory, ResponseFactory
 from tests.factories.practice import (
     LocationFactory,
     RoomFactory,
@@ -11,10 +12,14 @@ from tests.factories.practice import (
 )
 
 __all__ = [
+    "AnswerFactory",
     "AppointmentFactory",
     "ClientFactory",
     "HoldFactory",
     "LocationFactory",
+    "QuestionFactory",
+    "QuestionnaireFactory",
+    "ResponseFactory",
     "RoomFactory",
     "TherapistFactory",
     "TreatmentFactory",

@@ -17,6 +17,7 @@ import holidays
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Q
@@ -32,6 +33,7 @@ from booking.services.imports import Imported, import_appointments
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
+from clients.services.demonstration import load_demonstration_answers
 from therapists.models import (
     BodyArea,
     Closure,
@@ -178,6 +180,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             if Location.objects.exists() or User.objects.exists() or Client.objects.exists():
                 raise CommandError("This database is not empty, so the demonstration practice was not loaded.")
+            call_command("load_intake")
             sign_ins = load(datetime.now(UTC))
             write_private(settings.VAR / "demo-sign-ins.txt", sign_ins)
         self.stdout.write(sign_ins)
@@ -204,6 +207,7 @@ def load(now: datetime) -> str:
     _exceptions(location, therapists, today)
     clients = _clients(now)
     sign_ins = _users(therapists, clients[0])
+    load_demonstration_answers(clients[1:], by=User.objects.get(email="desk@example.org"), now=now)
 
     diary = Diary(now, today, random, therapists, treatments, clients)
     diary.plan_series()

@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from clients.models import Client, Consent, User
+from clients.models import Client, Consent, Response, ResponseView, User
 
 for model in (Group, EmailAddress, Authenticator):  # their numbers are sequential and would stand in URLs
     admin.site.unregister(model)
@@ -51,7 +51,7 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
 
 
-class ConsentReadOnly:
+class ReadOnly:
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -62,9 +62,9 @@ class ConsentReadOnly:
         return False
 
 
-class ConsentInline(ConsentReadOnly, admin.TabularInline):
+class ConsentInline(ReadOnly, admin.TabularInline):
     model = Consent
-    fields = ("kind", "version", "text", "agreed_at", "by")
+    fields = ("kind", "version", "text", "agreed_at", "by", "withdrawn_at")
     extra = 0
 
 
@@ -81,10 +81,32 @@ class ClientAdmin(admin.ModelAdmin):
 
 
 @admin.register(Consent)
-class ConsentAdmin(ConsentReadOnly, admin.ModelAdmin):
-    list_display = ("client", "kind", "version", "agreed_at", "by")
+class ConsentAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("client", "kind", "version", "agreed_at", "by", "withdrawn_at")
     list_filter = ("kind", "version")
     list_select_related = ("client", "by")
     search_fields = ("client__name", "client__email")
     date_hierarchy = "agreed_at"
     ordering = ("-agreed_at",)
+
+
+@admin.register(Response)
+class ResponseAdmin(ReadOnly, admin.ModelAdmin):
+    """Whether a form is there, and its flag; never an answer."""
+
+    list_display = ("client", "kind", "session_on", "state", "severity", "submitted_at")
+    list_filter = ("state", "severity", "kind")
+    list_select_related = ("client",)
+    search_fields = ("client__name", "client__email")
+    date_hierarchy = "started_at"
+    ordering = ("-started_at",)
+
+
+@admin.register(ResponseView)
+class ResponseViewAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("response", "by_name", "at")
+    list_filter = ("at",)
+    list_select_related = ("response",)
+    search_fields = ("by_name", "response__client__name")
+    date_hierarchy = "at"
+    ordering = ("-at",)

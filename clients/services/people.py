@@ -33,7 +33,7 @@ def register_client(*, email: str, name: str, phone: str = "") -> Client:
 def record_booking_consent(client: Client, *, by: User, now: datetime) -> None:
     """Keep the very words agreed to; agreeing twice to the same version changes nothing."""
     version, text = BOOKING_CONSENT
-    Consent.objects.get_or_create(
+    Consent.objects.standing().get_or_create(
         client=client,
         kind=Consent.Kind.BOOKING,
         version=version,
@@ -44,4 +44,4 @@ def record_booking_consent(client: Client, *, by: User, now: datetime) -> None:
 def booking_consent_missing(client: Client) -> bool:
     """Whether the client has not yet agreed to the current words."""
     version, _text = BOOKING_CONSENT
-    return not client.consents.filter(kind=Consent.Kind.BOOKING, version=version).exists()
+    return not client.consents.filter(withdrawn_at=None, kind=Consent.Kind.BOOKING, version=version).exists()

@@ -1,4 +1,4 @@
-"""People: who signs in, who is treated, what they agreed to."""
+"""People: who signs in, who is treated."""
 
 from __future__ import annotations
 
@@ -97,31 +97,3 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Consent(models.Model):
-    """What a client agreed to: the very words, their version, when, and through whom."""
-
-    class Kind(models.TextChoices):
-        BOOKING = "booking", _("keeping contact details for appointments")
-
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    client = models.ForeignKey(Client, models.CASCADE, related_name="consents", verbose_name=_("client"))
-    kind = models.CharField(_("kind"), max_length=24, choices=Kind.choices)
-    version = models.PositiveSmallIntegerField(_("version"))
-    text = models.TextField(_("text"))
-    agreed_at = models.DateTimeField(_("agreed"))
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("given through")
-    )
-
-    class Meta:
-        verbose_name = _("consent")
-        verbose_name_plural = _("consents")
-        ordering = ["-agreed_at"]
-        constraints = [
-            models.UniqueConstraint(fields=["client", "kind", "version"], name="consent_once_per_version"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} ({self.version})"

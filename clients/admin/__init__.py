@@ -1,0 +1,3 @@
+from clients.admin import people, questionnaire
+
+__all__ = ["people", "questionnaire"]

@@ -1,0 +1,24 @@
+"""``manage.py forget_intake``: delete answers that are kept no longer, or say which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from clients.services.retention import forget
+
+
+class Command(BaseCommand):
+    help = "Deletes unfinished forms and answers that are older than the practice keeps them. Runs every night by itself."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+
+    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
+        report = forget(now=timezone.now(), dry_run=dry_run)
+        verb = "would be deleted" if dry_run else "deleted"
+        self.stdout.write(
+            f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients {verb}."
+        )

@@ -1,0 +1,82 @@
+"""Changing the key that health answers are sealed with, while everything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from uuid import UUID
+
+import pgtrigger
+from django.apps import apps
+from django.db import connection, models, transaction
+
+from clients.crypto import Keyring, keyring
+from clients.fields import SealedField
+from clients.models import SUBMITTED_STAYS
+
+BATCH = 500
+
+
+def sealed_columns() -> list[tuple[type[models.Model], SealedField]]:
+    return [
+        (model, field) for model in apps.get_models() for field in model._meta.concrete_fields if isinstance(field, SealedField)
+    ]
+
+
+def reseal(*, batch: int = BATCH) -> Iterator[int]:
+    """Seal everything anew with the first key, batch by batch; yields how many values each batch changed.
+
+    Each batch is a transaction of its own, and what has the first key already is left alone: a run that was stopped goes on where
+    it was. It ends when a whole pass finds nothing, so that values written meanwhile with an older key are caught too. Raises
+    CannotOpen for a value whose key is missing; the batches before it stay changed.
+    """
+    ring = keyring()
+    for model, field in sealed_columns():
+        while (yield from _pass(model, field, ring, batch)):
+            pass
+
+
+def _pass(model: type[models.Model], field: SealedField, ring: Keyring, batch: int) -> Generator[int, None, int]:
+    """Once through a column; returns how many values were changed."""
+    after, changed = UUID(int=0), 0
+    while True:
+        with transaction.atomic(), pgtrigger.ignore(SUBMITTED_STAYS):
+            rows = _not_sealed_with(ring.keys[0].prefix, model, field, after, batch)
+            if not rows:
+                return changed
+            _write(model, field, [(pk, _anew(sealed, field.place(pk), ring)) for pk, sealed in rows])
+        after = rows[-1][0]
+        changed += len(rows)
+        yield len(rows)
+
+
+def _anew(sealed: bytes, place: str, ring: Keyring) -> bytes:
+    return ring.seal(ring.open(sealed, place=place), place=place)
+
+
+def _not_sealed_with(
+    prefix: bytes, model: type[models.Model], field: SealedField, after: UUID, batch: int
+) -> list[tuple[UUID, bytes]]:
+    """The next rows in the order of their keys, locked until the batch is written."""
+    table, column, key = _quoted(model, field)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {key}, {column} FROM {table} WHERE {key} > %s AND substring({column} FOR %s) <> %s"  # nosec B608
+            f" ORDER BY {key} LIMIT %s FOR UPDATE",
+            [after, len(prefix), prefix, batch],
+        )
+        return [(pk, bytes(sealed)) for pk, sealed in cursor.fetchall()]
+
+
+def _write(model: type[models.Model], field: SealedField, rows: list[tuple[UUID, bytes]]) -> None:
+    table, column, key = _quoted(model, field)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {column} = new.sealed"  # nosec B608 - names of our own tables
+            f" FROM unnest(%s::uuid[], %s::bytea[]) AS new(id, sealed) WHERE {table}.{key} = new.id",
+            [[pk for pk, _sealed in rows], [sealed for _pk, sealed in rows]],
+        )
+
+
+def _quoted(model: type[models.Model], field: SealedField) -> tuple[str, str, str]:
+    quote = connection.ops.quote_name
+    return quote(model._meta.db_table), quote(str(field.column)), quote(str(model._meta.pk.column))

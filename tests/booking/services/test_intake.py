@@ -1,0 +1,127 @@
+"""The light of a session: one word for the form, weighed for the session's date, and never an answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from booking.enums import Light
+from booking.services.intake import light_of, lights_of
+from clients.models import ResponseView
+from clients.services.consents import withdraw_health_data
+from tests.booking.conftest import NINE, fill_in
+from tests.clients.answers import medicine
+from tests.factories import ClientFactory, UserFactory
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def clock(now):
+    with time_machine.travel(now, tick=False) as traveller:
+        yield traveller
+
+
+ON_A_THINNER = {"takes_any": "yes", "med_list": [medicine("Eliquis")]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "light"),
+    [
+        ({}, Light.READY),
+        ({"dob": "1950-01-01"}, Light.ADJUSTED),
+        (ON_A_THINNER, Light.TO_CHECK),
+        ({"heart": "recent"}, Light.ON_HOLD),
+    ],
+)
+def test_each_severity_has_its_word_for_one_session_and_in_lists(intake, book, practice, now, answers, light):
+    appointment = book()
+    fill_in(practice.ada, now, **answers)
+
+    assert light_of(appointment) == light
+    assert lights_of([appointment]) == {appointment.pk: light}
+    assert not ResponseView.objects.exists()
+
+
+def test_without_a_form_the_light_waits(intake, book):
+    appointment = book()
+
+    assert light_of(appointment) == lights_of([appointment])[appointment.pk] == Light.WAITING
+
+
+def test_a_form_that_is_over_at_the_sessions_date_is_waited_for_but_a_stop_stands(intake, book, practice):
+    long_ago = NINE - timedelta(days=intake.valid_days + 1)
+    sessions = [book(), book(client=practice.bo, therapist=practice.jonas)]
+    fill_in(practice.ada, long_ago, dob="1950-01-01")
+    fill_in(practice.bo, long_ago, heart="recent")
+
+    assert [light_of(each) for each in sessions] == [Light.WAITING, Light.ON_HOLD]
+    assert list(lights_of(sessions).values()) == [Light.WAITING, Light.ON_HOLD]
+
+
+def test_withdrawn_answers_show_no_light(intake, book, practice, now):
+    appointment = book()
+    fill_in(practice.ada, now, heart="recent")
+    withdraw_health_data(practice.ada, now=now)
+
+    assert light_of(appointment) == lights_of([appointment])[appointment.pk] == Light.WAITING
+
+
+def test_one_session_is_weighed_at_its_own_date(intake, book, practice, now):
+    before = book()
+    after = book(starts_at=datetime(2027, 4, 27, 9, tzinfo=UTC))
+    fill_in(practice.ada, now, dob="1957-04-01")  # seventy between the two
+
+    assert [light_of(before), light_of(after)] == [Light.READY, Light.ADJUSTED]
+    assert set(lights_of([before, after]).values()) == {Light.READY}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_many_lights_take_two_queries(intake, book, now, count, django_assert_num_queries):
+    sessions = [book(client=ClientFactory(), starts_at=NINE + timedelta(hours=each)) for each in range(count)]
+    for each in sessions:
+        fill_in(each.client, now)
+
+    with django_assert_num_queries(2):
+        assert set(lights_of(sessions).values()) == {Light.READY}
+
+
+class TestTheDesk:
+    @pytest.fixture
+    def desk(self, client):
+        client.force_login(UserFactory(email="manager@example.org", is_staff=True, is_superuser=True))
+        return client
+
+    def test_sees_the_word_and_no_answer(self, desk, intake, book, practice, now):
+        appointment = book()
+        fill_in(practice.ada, now, **ON_A_THINNER)
+
+        listed = desk.get(reverse("admin:booking_appointment_changelist")).content.decode()
+        page = desk.get(reverse("admin:booking_appointment_change", args=[appointment.pk])).content.decode()
+
+        for said in (listed, page):
+            assert "To check" in said
+            assert "Eliquis" not in said
+        assert not ResponseView.objects.exists()
+
+    def test_three_rows_with_forms_cost_as_many_queries_as_one(self, desk, intake, book, now):
+        def cost():
+            with CaptureQueriesContext(connection) as queries:
+                desk.get(reverse("admin:booking_appointment_changelist"))
+            return len(queries)
+
+        def booked(hours):
+            fill_in(book(client=ClientFactory(), starts_at=NINE + timedelta(hours=hours)).client, now)
+
+        booked(0)
+        cost()
+        one = cost()
+        booked(1)
+        booked(2)
+
+        assert cost() == one

@@ -1,0 +1,171 @@
+"""Words planted in every field of the form are found nowhere but behind the keys."""
+
+from __future__ import annotations
+
+import io
+import logging
+from datetime import UTC, datetime
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.db import connection
+from django.urls import reverse
+
+from booking.notifications.delivery import send_due
+from booking.services.appointments import book_appointment
+from clients.models import Question, Questionnaire
+from clients.models.questionnaire import QuestionType
+from clients.services.consents import health_data_question, record_agreement
+from clients.services.responses import flags_of, open_response, read_response
+from tests.clients.answers import WELL
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+class Canaries:
+    """Hands out a word of its own for each place an answer can be typed."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def next(self) -> str:
+        self.words.append(f"canary{len(self.words):02}zq")
+        return self.words[-1]
+
+
+@pytest.fixture
+def planted(practice, intake, client, now, caplog):
+    """A whole form filled in over HTTP, with a canary in every field that takes words, and sent."""
+    caplog.set_level(logging.DEBUG)
+    ada = practice.ada
+    client.force_login(ada.user)
+    record_agreement(ada, health_data_question(), by=ada.user, now=now)
+    response = open_response(ada, "first", now=now)
+    canaries = Canaries()
+    for number, (_section, questions) in enumerate(Questionnaire.objects.complete().get().asked("first"), start=1):
+        posted: dict[str, object] = {"do": "save"}
+        for question in questions:
+            posted |= fields_of(question, canaries)
+        url = reverse("intake:part", args=[response.pk, f"part-{number}"])
+        client.post(url, {"do": "next", "dob-year": canaries.next(), "emergency_phone": canaries.next()})
+        client.post(url, {"do": "find:med_list", "takes_any": "yes", "med_list-typed": canaries.next()})
+        client.post(url, {"do": "save", "takes_any": "yes", "had_injury": "yes", "had_surgery": "yes"})
+        client.post(url, {"do": "find:med_list", "med_list-typed": canaries.next()} | posted)
+        client.post(url, posted)
+    sent = client.post(reverse("intake:form", args=[response.pk]))
+    assert sent.status_code == 302, sent.context["missing"]
+    return response, canaries.words
+
+
+def fields_of(question: Question, canaries: Canaries) -> dict[str, object]:
+    """What a browser sends for one question, words being canaries."""
+    code, kind = question.code, question.type
+    if kind in (QuestionType.TEXT_SHORT, QuestionType.TEXT_LONG, QuestionType.SIGNATURE):
+        return {code: canaries.next()}
+    if kind == QuestionType.DATE:
+        return {f"{code}-day": "17", f"{code}-month": "5", f"{code}-year": "1990"}
+    if kind == QuestionType.CONSENT:
+        return {code: "on"}
+    if kind == QuestionType.BODY_MAP:
+        return {f"{code}-{n}-region": region for n, region in enumerate(("JAW_L", "CALF_R"))} | {
+            f"{code}-{n}-spreads_to": canaries.next() for n in range(2)
+        }
+    if kind == QuestionType.MEDICATION_LIST:
+        texts = ("name", "reason", "since", "last_taken")
+        return {f"{code}-{n}-{name}": canaries.next() for n in range(10) for name in texts}
+    if kind == QuestionType.ACTIVITY_SCORES:
+        return {f"{code}-{n}-name": canaries.next() for n in range(3)} | {f"{code}-{n}-score": "3" for n in range(3)}
+    if kind == QuestionType.REPEAT_GROUP:
+        return {f"{code}-0-kind": question.choices[0]["value"], f"{code}-0-year": "2015"}
+    return {code: "yes" if code in ("takes_any", "had_injury", "had_surgery") else WELL.get(code, "")}
+
+
+def dump() -> str:
+    """Everything the database holds, table by table as pg_dump writes it."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        copies = []
+        for table in tables:
+            copy = io.StringIO()
+            cursor.cursor.copy_expert(f'COPY (SELECT * FROM "{table}") TO STDOUT', copy)
+            copies.append(copy.getvalue())
+    assert len(tables) > 40
+    return "\n".join(copies)
+
+
+def valkey() -> str:
+    """Every key and value of the cache and the broker."""
+    store = cache._cache.get_client(write=True)
+    return "\n".join(repr(key) + repr(store.dump(key)) for key in store.keys("*"))
+
+
+def hexed(word: str) -> str:
+    """How a word would look inside a binary column."""
+    return word.encode().hex()
+
+
+def test_fifty_words_and_more_are_kept_in_all_kinds_of_fields(planted):
+    response, words = planted
+
+    kept = str(read_response(response, by=response.client.user, now=response.started_at))
+    assert sum(word in kept for word in words) >= 50
+
+
+def test_no_word_is_in_a_dump_of_the_database_the_logs_the_cache_or_a_mail(planted, practice, now, caplog):
+    response, words = planted
+    book_appointment(
+        client=practice.ada,
+        therapist=practice.tess,
+        treatment=practice.treatment,
+        starts_at=datetime(2027, 3, 9, 9, tzinfo=UTC),
+        by=practice.finn,
+        now=now,
+    )
+    send_due(now)
+    flags_of(practice.ada, on=now.date())
+    read_response(response, by=practice.finn, now=now)
+
+    places = {
+        "database": dump(),
+        "logs": "\n".join(
+            f"{record.getMessage()} {record.__dict__}" for record in [*caplog.get_records("setup"), *caplog.records]
+        ),
+        "valkey": valkey(),
+        "mail": "\n".join(each.message().as_string() for each in mail.outbox),
+    }
+
+    assert "Ada Okafor" in places["database"]
+    assert "request_finished" in places["logs"]
+    assert "Ada" in places["mail"]
+    for name, text in places.items():
+        assert [word for word in words if word in text or hexed(word) in text] == [], name
+
+
+def test_an_error_page_and_its_log_line_hold_no_answer(practice, intake, client, now, caplog):
+    ada = practice.ada
+    client.force_login(ada.user)
+    record_agreement(ada, health_data_question(), by=ada.user, now=now)
+    draft = open_response(ada, "first", now=now)
+    with connection.cursor() as cursor:  # saving fails with the answer in its hands
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE clients_answer ADD CONSTRAINT broken CHECK (false) NOT VALID")
+    client.raise_request_exception = False
+
+    answer = client.post(reverse("intake:part", args=[draft.pk, "part-4"]), {"do": "save", "other_health": "canaryzq"})
+
+    assert answer.status_code == 500
+    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "IntegrityError" in logged
+    assert "canaryzq" not in answer.content.decode() + logged
+
+
+def test_the_desk_finds_no_answer_in_its_lists_and_searches(planted, client, practice):
+    _response, words = planted
+    practice.finn.is_superuser = True
+    practice.finn.save()
+    client.force_login(practice.finn)
+
+    for model in ("client", "consent", "question", "questionnaire"):
+        page = client.get(reverse(f"admin:clients_{model}_changelist"), {"q": words[0]}).content.decode()
+        assert not [word for word in words[1:] if word in page]
