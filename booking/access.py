@@ -15,6 +15,7 @@ from booking.ical import GONE
 from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
 from booking.models.change import ChangeQuerySet
 from booking.models.waitlist import WaitlistQuerySet
+from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Therapist
 
@@ -44,11 +45,6 @@ def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool
 def actor(request: HttpRequest) -> User | None:
     """Who is signed in; nobody where only a link was opened, which says to whom we wrote and not who reads it."""
     return request.user if isinstance(request.user, User) else None
-
-
-def client_of(user: User | AnonymousUser) -> Client | None:
-    """The client who is signed in, if any."""
-    return Client.objects.filter(user=user).first() if isinstance(user, User) else None
 
 
 def therapist_of(user: User | AnonymousUser) -> Therapist | None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from booking.access import client_of, holder
+from booking.access import holder
 from booking.engine.recurrence import InvalidCourse
 from booking.engine.slots import Offer, Offers
 from booking.exceptions import BookingError
@@ -28,6 +28,7 @@ from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import hold_course
 from booking.templatetags.unknot import clock, day
+from clients.access import client_of
 from therapists.models import Therapist, Treatment
 
 AREAS_KEY = "areas"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import client_of, may_see_request
+from booking.access import may_see_request
 from booking.enums import HoldState, Outcome
 from booking.exceptions import BookingError, HoldOver, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
@@ -23,6 +23,7 @@ from booking.models import BookingRequest, Hold
 from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
+from clients.access import client_of
 from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from booking.access import client_of, may_use_hold
+from booking.access import may_use_hold
 from booking.engine.recurrence import Course
 from booking.engine.zones import instant_of
 from booking.enums import HoldState
@@ -24,6 +24,7 @@ from booking.queries import moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import held_plan, hold_plan
+from clients.access import client_of
 
 
 def own_hold(request: HttpRequest, pk: UUID) -> Hold:

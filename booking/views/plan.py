@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
-from booking.access import client_of
 from booking.engine.planner import Outcome, Plan, PlanDate, PlanKind
 from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState
@@ -24,6 +23,7 @@ from booking.exceptions import BookingError
 from booking.models import Hold
 from booking.services.series import Planning, held_plan, hold_course, hold_plan, plan_course
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
+from clients.access import client_of
 from therapists.models import Therapist
 
 DAYS_FOR_ADDITIONS = 28

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking.access import appointments_of, changes_of, client_of, is_somebody
+from booking.access import appointments_of, changes_of, is_somebody
 from booking.engine.recurrence import ClockChange, changes_met
 from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
 from booking.forms.codes import AddressForm, CodeForm
@@ -27,6 +27,7 @@ from booking.ical import GONE, calendar
 from booking.models import Appointment, AuditEntry, Change, PlannedDate
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
+from clients.access import client_of
 from clients.models import Client, Questionnaire, User
 from clients.proof import AddressProof, sign_in
 from clients.services.responses import full_form_is_due
