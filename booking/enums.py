@@ -36,6 +36,8 @@ NEXT_STATES = {
     AppointmentStatus.ARRIVED: (AppointmentStatus.IN_SESSION, AppointmentStatus.DONE),
     AppointmentStatus.IN_SESSION: (AppointmentStatus.DONE,),
 }
+#: What a session on hold cannot become before a clearance; a trigger on the table says the same.
+NOT_ON_HOLD = (AppointmentStatus.CONFIRMED, AppointmentStatus.IN_SESSION, AppointmentStatus.DONE)
 
 
 class Light(TextChoices):
@@ -46,6 +48,28 @@ class Light(TextChoices):
     TO_CHECK = "review", _("To check")
     ON_HOLD = "hold-on", _("On hold")
     WAITING = "none", _("Waiting")
+
+
+class FlagState(TextChoices):
+    """Where a session stands with what its client answered."""
+
+    CLEAR = "clear", _("nothing to decide")
+    TO_DECIDE = "to_decide", _("to decide")
+    DECIDED = "decided", _("decided")
+    DECLINED = "declined", _("declined")
+    ON_HOLD = "on_hold", _("on hold")
+
+
+class DecisionOutcome(TextChoices):
+    APPROVED = "approved", _("goes ahead")
+    ADAPTED = "adapted", _("goes ahead within limits")
+    DOCTOR_FIRST = "doctor_first", _("a doctor is asked first")
+    DECLINED = "declined", _("cannot be treated by this therapist")
+    LAPSED = "lapsed", _("nobody decided in time")
+
+
+#: The therapist does not give the session, whoever said so.
+TURNED_AWAY = (DecisionOutcome.DECLINED, DecisionOutcome.LAPSED)
 
 
 class Outcome(TextChoices):
@@ -126,6 +150,14 @@ class NotificationKind(TextChoices):
     OFFER = "offer", _("offer of a free time")
     REPAIR = "repair", _("replacement offered")
     REPAIR_LAPSED = "repair_lapsed", _("replacement not answered")
+    REVIEW = "review", _("something to decide")
+    REVIEW_AGAIN = "review_again", _("still to decide")
+    REVIEW_LATE = "review_late", _("not decided")
+    CLEARED = "cleared", _("no longer on hold")
+
+
+#: About a decision; their version counts the rounds of the flag, not the times of the session.
+REVIEWS = (NotificationKind.REVIEW, NotificationKind.REVIEW_AGAIN, NotificationKind.REVIEW_LATE)
 
 
 class NotificationState(TextChoices):
@@ -142,3 +174,6 @@ class AuditAction(TextChoices):
     STATUS = "status", _("changed state")
     UNDONE = "undone", _("undone")
     REANCHORED = "reanchored", _("re-anchored")
+    ON_HOLD = "on_hold", _("put on hold")
+    CLEARED = "cleared", _("taken off hold")
+    DECIDED = "decided", _("decided")

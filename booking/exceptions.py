@@ -99,3 +99,15 @@ class NoTimeToAnswer(BookingError):
 
 class CannotWait(BookingError):
     message = _("You cannot wait for this. Nothing was changed.")
+
+
+class OnHold(CannotChange):
+    message = _("This session is on hold until a clearance is recorded. Nothing was changed.")
+
+
+class NothingOnHold(BookingError):
+    message = _("Nothing is on hold for this person. Nothing was recorded.")
+
+
+class DecidedMeanwhile(BookingError):
+    message = _("This was decided in another window, or the answers changed since. Nothing was decided; here is how it stands.")

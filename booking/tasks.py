@@ -7,7 +7,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
+from booking.services.decisions import escalate
 from booking.services.holds import release_expired
+from booking.services.intake import weigh_all
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
 
@@ -44,3 +46,13 @@ def check_promises() -> None:
     found = keep_promises(by=None, now=timezone.now(), cause=str(NIGHTLY))
     if found:
         log.error("sessions nobody had seen to", sessions=len(found.dates), other_rooms=len(found.other_rooms))
+
+
+@shared_task
+def weigh_answers() -> None:
+    weigh_all(timezone.now())
+
+
+@shared_task
+def escalate_decisions() -> None:
+    escalate(timezone.now())

@@ -8,8 +8,8 @@ say what a therapist must know or decide before touching somebody.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -133,6 +133,11 @@ class Reason:
     def is_local(self) -> bool:
         return self.scope is Scope.LOCAL and bool(self.regions)
 
+    @property
+    def ground(self) -> str:
+        """What somebody decides about: this rule, for this part of the answer, in these places. The same for the same facts."""
+        return "/".join([self.question, self.code, "+".join(self.because), "+".join(sorted(self.regions))])
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -155,6 +160,25 @@ class Flags:
     def untouched(self) -> frozenset[str]:
         """Regions in which nobody may press, blocked or not, when it is not the whole body."""
         return frozenset(code for code, limit in self.regions.items() if limit.cap is Pressure.NONE) | self.blocked
+
+    @property
+    def stops(self) -> frozenset[str]:
+        """The grounds that only a clearance lifts, those of single areas included."""
+        return frozenset(reason.ground for reason in self.reasons if reason.severity is Severity.STOP)
+
+    @property
+    def to_decide(self) -> frozenset[str]:
+        """The grounds that somebody has to decide about before the session."""
+        return frozenset(reason.ground for reason in self.reasons if reason.severity >= Severity.REVIEW)
+
+    def cleared(self, grounds: Collection[str]) -> Flags:
+        """What is left when a doctor has cleared these grounds: something to know, and of a stop no limit either."""
+        return combined([_cleared(reason) if reason.ground in grounds else reason for reason in self.reasons])
+
+
+def _cleared(reason: Reason) -> Reason:
+    cap = None if reason.severity is Severity.STOP else reason.cap
+    return replace(reason, severity=min(reason.severity, Severity.ADAPT), cap=cap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,22 @@ class Location(models.Model):
         default=timedelta(hours=24),
         help_text=_("When we have to change a session, its replacement is held this long."),
     )
+    review_again = models.DurationField(
+        _("remind of a decision after"),
+        default=timedelta(hours=24),
+        help_text=_("When a therapist has not decided about a client's answers for this long, we write once more."),
+    )
+    review_to_desk = models.DurationField(
+        _("tell the desk before"),
+        default=timedelta(hours=24),
+        help_text=_("When nobody has decided this long before the session, the desk is told."),
+    )
+    review_lapses = models.DurationField(
+        _("an undecided one lapses before"),
+        null=True,
+        blank=True,
+        help_text=_("This long before the session the client is offered another therapist. Empty means never."),
+    )
     quiet_from = models.TimeField(_("quiet from"), default=time(21), help_text=_("Nothing is offered by mail after this time."))
     quiet_until = models.TimeField(_("quiet until"), default=time(8))
 
@@ -141,6 +157,12 @@ class Location(models.Model):
             models.CheckConstraint(
                 condition=Q(free_until__gte=timedelta(0)) & Q(offer_lasts__gt=timedelta(0)) & Q(repair_lasts__gt=timedelta(0)),
                 name="location_policy_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_again__gt=timedelta(0))
+                & Q(review_to_desk__gte=timedelta(0))
+                & (Q(review_lapses=None) | Q(review_lapses__gte=timedelta(0))),
+                name="location_reviews_not_negative",
             ),
         ]
 

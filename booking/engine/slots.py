@@ -116,6 +116,7 @@ class Rule(StrEnum):
     """Why a start is not offered; when several rules remove it, the first in this order is named."""
 
     NOT_SKILLED = "not_skilled"
+    NOT_MATCHED = "not_matched"
     NO_SUCH_TIME = "no_such_time"
     TOO_SOON = "too_soon"
     TOO_FAR_AHEAD = "too_far_ahead"

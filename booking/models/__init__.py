@@ -1,6 +1,7 @@
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
 from booking.models.change import Change
+from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.notification import Notification
 from booking.models.repair import Repair, Replacement
@@ -12,6 +13,8 @@ __all__ = [
     "AuditEntry",
     "BookingRequest",
     "Change",
+    "Clearance",
+    "Decision",
     "FreedTime",
     "Hold",
     "Link",
@@ -21,5 +24,6 @@ __all__ = [
     "Repair",
     "Replacement",
     "Series",
+    "SessionFlag",
     "WaitlistEntry",
 ]

@@ -21,10 +21,12 @@ def enqueue(
     repair: Repair | None = None,
     due_at: datetime | None = None,
     recipient: str = "",
+    version: int | None = None,
 ) -> Notification | None:
     """Queue one notice about one thing; a client without an address gets none.
 
     ``due_at``: at once, unless told otherwise. ``recipient``: the client's address, unless the notice is for somebody else.
+    ``version``: of the appointment's time, unless the notice counts something else.
     It is rendered when it is sent. The same notice about the same version of a time is queued once (a database constraint).
     """
     recipient = recipient or client.email
@@ -38,8 +40,12 @@ def enqueue(
         change=change,
         offer=offer,
         repair=repair,
-        sequence=appointment.sequence if appointment else 0,
+        sequence=_version(appointment) if version is None else version,
         recipient=recipient,
         created_at=now,
         due_at=due_at or now,
     )
+
+
+def _version(appointment: Appointment | None) -> int:
+    return appointment.sequence if appointment else 0

@@ -18,7 +18,7 @@ from django.utils import translation
 from booking.enums import NotificationKind
 from booking.ical import calendar, host
 from booking.models import Link, Notification
-from booking.notifications import about_offers, about_repairs, about_sessions
+from booking.notifications import about_offers, about_repairs, about_reviews, about_sessions
 from booking.notifications.contents import Contents
 
 #: By kind, who tells what a notice says; None means that it is no longer true.
@@ -29,6 +29,10 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
     NotificationKind.OFFER: about_offers.tell,
     NotificationKind.REPAIR: about_repairs.tell_client,
     NotificationKind.REPAIR_LAPSED: about_repairs.tell_desk,
+    NotificationKind.REVIEW: about_reviews.tell_therapist,
+    NotificationKind.REVIEW_AGAIN: about_reviews.tell_therapist,
+    NotificationKind.REVIEW_LATE: about_reviews.tell_desk,
+    NotificationKind.CLEARED: about_reviews.tell_client,
 }
 
 

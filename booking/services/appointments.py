@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from booking.enums import NEXT_STATES, AppointmentStatus, AuditAction, NotificationKind
-from booking.exceptions import CannotChange
-from booking.models import Appointment, AuditEntry
+from booking.enums import NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditAction, FlagState, NotificationKind
+from booking.exceptions import CannotChange, OnHold
+from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
 from booking.services.guard import Choice, lock, overlap_raises, require_offered
+from booking.services.intake import weigh
 from booking.services.policy import require_override
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
@@ -51,18 +51,6 @@ def unsaved_appointment(treatment: Treatment, choice: Choice, *, room_id: UUID |
     )
 
 
-def facts(appointment: Appointment) -> dict[str, Any]:
-    """What an audit entry keeps of an appointment, before and after."""
-    return {
-        "status": appointment.status,
-        "local_date": appointment.local_date.isoformat(),
-        "local_time": f"{appointment.local_time:%H:%M}",
-        "therapist": str(appointment.therapist_id),
-        "room": str(appointment.room_id) if appointment.room_id else None,
-        "moves": appointment.moves,
-    }
-
-
 @transaction.atomic
 def book_appointment(
     *,
@@ -93,25 +81,31 @@ def book_appointment(
         by=by,
         at=now,
         reason=override_reason,
-        after=facts(appointment),
+        after=appointment.facts(),
     )
     enqueue(NotificationKind.CONFIRMATION, client=client, appointment=appointment, now=now)
+    weigh(client, now=now)
     return appointment
 
 
 @transaction.atomic
 def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User, now: datetime) -> Appointment:
-    """Take a session to its next state (NEXT_STATES). Raises CannotChange for any other step."""
+    """Take a session to its next state (NEXT_STATES).
+
+    Raises CannotChange for any other step, and OnHold for one that a session on hold may not take.
+    """
     current = _locked(appointment)
     if status not in NEXT_STATES.get(AppointmentStatus(current.status), ()):
         raise CannotChange(
             _("A session that is “%(now)s” cannot become “%(next)s”. Nothing was changed.")
             % {"now": current.get_status_display(), "next": status.label}
         )
-    before = facts(current)
+    if status in NOT_ON_HOLD and SessionFlag.objects.filter(appointment=current, state=FlagState.ON_HOLD).exists():
+        raise OnHold
+    before = current.facts()
     current.status = status
     current.save(update_fields=["status"])
-    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=facts(current))
+    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=current.facts())
     return current
 
 

@@ -16,8 +16,9 @@ from booking.enums import AppointmentStatus, AuditAction, HoldState, Notificatio
 from booking.exceptions import HoldOver, KeyReused, TooManyHolds
 from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
 from booking.notifications.outbox import enqueue
-from booking.services.appointments import facts, unsaved_appointment
+from booking.services.appointments import unsaved_appointment
 from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_offered
+from booking.services.intake import weigh
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -162,12 +163,13 @@ def book_hold(
     if series is not None:
         _record_plan(series, hold, appointments)
     AuditEntry.objects.bulk_create(
-        AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=facts(a)) for a in appointments
+        AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=a.facts()) for a in appointments
     )
     hold.state = HoldState.BOOKED
     hold.save(update_fields=["state"])
     about: dict[str, Any] = {"series": series} if series is not None else {"appointment": appointments[0]}
     enqueue(NotificationKind.CONFIRMATION, client=client, now=now, due_at=request.undo_until, **about)
+    weigh(client, now=now)
     return Booked(request, appointments, series, repeated=False)
 
 

@@ -15,7 +15,7 @@ from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction
 from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry, Series
 from booking.queries import moment_of
-from booking.services.appointments import facts, unsaved_appointment
+from booking.services.appointments import unsaved_appointment
 from booking.services.guard import Choice, overlap_raises
 from clients.models import Client
 from therapists.models import Treatment
@@ -56,7 +56,7 @@ def import_appointments(rows: Sequence[Imported], *, now: datetime) -> list[Appo
         Appointment.objects.bulk_create(appointments, batch_size=1000)
     AuditEntry.objects.bulk_create(
         (
-            AuditEntry(appointment=each, action=AuditAction.BOOKED, at=now, reason=_("taken over"), after=facts(each))
+            AuditEntry(appointment=each, action=AuditAction.BOOKED, at=now, reason=_("taken over"), after=each.facts())
             for each in appointments
         ),
         batch_size=1000,

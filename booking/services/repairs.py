@@ -33,6 +33,7 @@ from booking.enums import (
     AppointmentStatus,
     AuditAction,
     Fit,
+    FlagState,
     HoldState,
     NotificationKind,
     OfferState,
@@ -42,7 +43,7 @@ from booking.exceptions import BreaksSessions, RepairOver
 from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, PlannedDate, Repair, Replacement
 from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
-from booking.services.appointments import facts, unsaved_appointment
+from booking.services.appointments import unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.services.guard import Choice, lock, lock_client
 from booking.services.holds import let_go
@@ -133,6 +134,15 @@ def keep_promises(*, by: User | None, now: datetime, cause: str) -> Consequences
     """Find every session that breaks a rule without anybody having seen to it, and make a repair. For the nightly check."""
     _lock_everybody(now)
     return _mend(broken_promises(now), (), rules_in_force(now), cause=cause, by=by, now=now)
+
+
+@transaction.atomic
+def find_other_therapists(client: Client, *, by: User | None, now: datetime, cause: str) -> Consequences:
+    """Offer somebody else for every session of a client whose therapist turned them away, at the nearest time, held."""
+    _lock_everybody(now)
+    known = rules_in_force(now)
+    turned_away = ahead(now).filter(client=client, flag__state=FlagState.DECLINED)
+    return _mend(unkept(turned_away, known), (), known, cause=cause, by=by, now=now)
 
 
 @transaction.atomic
@@ -331,7 +341,7 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
     free = offers.rooms(minute_of(session.starts_at))
     if not free:
         return False
-    before = facts(session)
+    before = session.facts()
     session.room_id = free[0]
     session.save(update_fields=["room"])
     AuditEntry.objects.create(
@@ -342,7 +352,7 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
         at=now,
         reason=cause,
         before=before,
-        after=facts(session),
+        after=session.facts(),
     )
     return True
 

@@ -27,6 +27,7 @@ from clients.models import (
     User,
 )
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
+from clients.signals import answers_changed
 from clients.spelling import key_of
 from clients.triage import UNKNOWN, Flags, Knowledge, Severity
 
@@ -139,6 +140,7 @@ def submit_response(response: Response, *, by: User, on: date, now: datetime) ->
     response.submitted_by = by
     response.severity = flags.severity.name.lower()
     response.save(update_fields=["state", "submitted_at", "submitted_by", "severity"])
+    answers_changed.send(Response, client=response.client, now=now)
     return flags
 
 
