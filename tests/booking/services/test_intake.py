@@ -10,9 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from booking.enums import Light
-from booking.services.intake import light_of, lights_of
-from clients.models import ResponseView
+from booking.enums import Light, NotificationKind
+from booking.models import Notification, SessionFlag
+from booking.services.changes import UNDO_LASTS, Move, move_sessions, undo_change
+from booking.services.intake import light_of, lights_of, weigh, weigh_all
+from clients.models import FlagRule, MedicationClass, ResponseView
 from clients.services.consents import withdraw_health_data
 from tests.booking.conftest import NINE, fill_in
 from tests.clients.answers import medicine
@@ -77,8 +79,69 @@ def test_one_session_is_weighed_at_its_own_date(intake, book, practice, now):
     after = book(starts_at=datetime(2027, 4, 27, 9, tzinfo=UTC))
     fill_in(practice.ada, now, dob="1957-04-01")  # seventy between the two
 
-    assert [light_of(before), light_of(after)] == [Light.READY, Light.ADJUSTED]
-    assert set(lights_of([before, after]).values()) == {Light.READY}
+    assert list(lights_of([before, after]).values()) == [Light.READY, Light.ADJUSTED]
+
+
+def test_a_session_that_moves_is_weighed_anew(intake, book, practice, now):
+    session = book()
+    fill_in(practice.ada, now, dob="1957-04-01")
+
+    change = move_sessions(
+        [Move(session, practice.tess.pk, datetime(2027, 4, 27, 8, tzinfo=UTC))],
+        by=practice.ada.user,
+        now=now,
+        undo_for=UNDO_LASTS,
+    )
+    assert light_of(session) == Light.ADJUSTED
+
+    undo_change(change, by=practice.ada.user, now=now)
+    assert light_of(session) == Light.READY
+
+
+def test_a_session_booked_later_is_weighed_by_what_was_sent_before(intake, book, practice, now):
+    fill_in(practice.ada, now, **ON_A_THINNER)
+
+    assert light_of(book()) == Light.TO_CHECK
+    assert light_of(book(client=practice.bo, therapist=practice.jonas)) == Light.WAITING
+
+
+def test_the_night_finds_what_changed_by_itself(intake, book, practice, now):
+    session = book()
+    fill_in(practice.ada, now, takes_any="yes", med_list=[medicine("Eliquis")])
+    MedicationClass.objects.update(severity="adapt")
+    FlagRule.objects.filter(question__code="med_list").delete()
+    assert light_of(session) == Light.TO_CHECK
+
+    assert weigh_all(now) == 1
+
+    assert light_of(session) == Light.ADJUSTED
+
+
+def test_of_a_session_only_the_severity_is_in_clear(intake, book, practice, now):
+    session = book()
+    fill_in(practice.ada, now, **ON_A_THINNER)
+    flag = SessionFlag.objects.get(appointment=session)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_jsonb(flag)::text, convert_from(grounds, 'latin1') FROM booking_sessionflag flag")
+        [[row, sealed]] = cursor.fetchall()
+
+    assert flag.grounds == ["med_list/ANTICOAG/Eliquis/", "med_list/med_review/Eliquis/"]
+    assert "review" in row
+    assert not {"ANTICOAG", "Eliquis", "med_list"} & {
+        word for word in ("ANTICOAG", "Eliquis", "med_list") if word in row + sealed
+    }
+
+
+def test_what_is_to_be_decided_is_told_once_for_the_soonest_session(intake, book_series, practice, tess, now):
+    booked = book_series()
+    fill_in(practice.ada, now, **ON_A_THINNER)
+    weigh(practice.ada, now=now)
+
+    [told] = Notification.objects.filter(kind=NotificationKind.REVIEW)
+
+    assert (told.appointment, told.recipient) == (booked.appointments[0], tess.email)
+    assert SessionFlag.objects.open(now).count() == 8
 
 
 @pytest.mark.parametrize("count", [1, 3])
