@@ -31,6 +31,19 @@ class OutsideAvailability(BookingError):
     message = _("This time is not offered. Nothing was booked; please choose one of the free times.")
 
 
+class AgreementWithdrawn(BookingError):
+    """Nobody is treated whose health answers nobody may use."""
+
+    message = _(
+        "You took back your agreement that we keep and use your answers. Without it nobody here may treat you, so nothing was "
+        "booked. You can agree again under “Your form”."
+    )
+    to_staff = _(
+        "This client took back the agreement that health answers are used. Without it nobody may treat them, so nothing was "
+        "booked. They can agree again under “Your form”."
+    )
+
+
 class HoldOver(BookingError):
     message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 

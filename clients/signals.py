@@ -1,7 +1,8 @@
-"""What apps above hear of clients."""
+"""What others may want to hear of. Sent inside the transaction that wrote it, so both commit together or neither does."""
+
+from __future__ import annotations
 
 from django.dispatch import Signal
 
-#: What may be known or used about a client's health is no longer what it was. Sent inside the transaction, with ``client``
-#: and ``now``; a receiver that fails undoes it.
+#: A client sent a form, or took the agreement back that answers are used. Arguments: ``client``, ``now``.
 answers_changed = Signal()

@@ -14,7 +14,7 @@ from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
 from booking.services.guard import Choice, lock, overlap_raises, require_offered
 from booking.services.intake import weigh
-from booking.services.policy import require_override
+from booking.services.policy import require_agreement, require_override
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
 
@@ -65,9 +65,10 @@ def book_appointment(
     """Book one session; audit it and queue its confirmation in the same transaction.
 
     ``starts_at`` and ``now`` are aware datetimes. Raises OutsideAvailability when a rule removes the start (a reason lifts the
-    soft rules only, and NotAllowed is raised for whoever may not), SlotTaken or ClientBusy when someone else was faster.
-    Nothing is written in any of these cases.
+    soft rules only, and NotAllowed is raised for whoever may not), AgreementWithdrawn, SlotTaken or ClientBusy when someone else
+    was faster. Nothing is written in any of these cases.
     """
+    require_agreement(client, by=by)
     choice = Choice(therapist.pk, starts_at)
     lock(client=client, therapists=[therapist.pk], treatments=[treatment], now=now)
     [room_id] = require_offered(treatment, [choice], client=client, now=now, override=require_override(by, override_reason))

@@ -19,6 +19,7 @@ from booking.notifications.outbox import enqueue
 from booking.services.appointments import unsaved_appointment
 from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_offered
 from booking.services.intake import weigh
+from booking.services.policy import require_agreement
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -128,7 +129,7 @@ def book_hold(
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
     KeyReused. ``undo_for``: how long it can be undone and its notice waits. ``joining`` is a series of theirs in which a single
     held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
-    of the times.
+    of the times, AgreementWithdrawn when nobody may treat them.
     """
     lock_client(client.pk)
     hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
@@ -138,6 +139,7 @@ def book_hold(
         if earlier.content != content:
             raise KeyReused
         return _booked(earlier, repeated=True)
+    require_agreement(client, by=by)
     if not hold.is_live(now):
         raise HoldOver
     appointments = list(hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at"))

@@ -47,6 +47,7 @@ from booking.services.appointments import unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.services.guard import Choice, lock, lock_client
 from booking.services.holds import let_go
+from booking.services.policy import require_agreement
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
@@ -168,8 +169,8 @@ def propose_again(repair: Repair, *, by: User | None, now: datetime) -> Repair |
 def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     """Move every broken session to the start held for it. Dates without a replacement stay on the desk's list.
 
-    Accepting twice is the same as once. Raises RepairOver when the hold lapsed or the repair was settled otherwise, and what
-    a move raises (ClientBusy, SlotTaken, OutsideAvailability); nothing is written then.
+    Accepting twice is the same as once. Raises RepairOver when the hold lapsed or the repair was settled otherwise,
+    AgreementWithdrawn, and what a move raises (ClientBusy, SlotTaken, OutsideAvailability); nothing is written then.
     """
     offered = repair.replacements.pending().exclude(fit=Fit.NONE)
     before = list(offered.select_related("appointment__treatment"))
@@ -189,6 +190,7 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     ]
     if not current.is_open(now) or not moves:
         raise RepairOver
+    require_agreement(current.client, by=by)
     move_sessions(moves, by=by, now=now, reason=current.cause, releasing=current.hold, practice_initiated=True)
     _note_what_became_of_wishes([move.appointment for move in moves])
     current.answered_at, current.by = now, by

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from booking.access import may_see_request
 from booking.enums import HoldState, Outcome
-from booking.exceptions import BookingError, HoldOver, UndoOver
+from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import GONE, calendar
 from booking.models import BookingRequest, Hold
@@ -125,8 +125,6 @@ def _sign_in_and_book(
     second_factor_first = sign_in(request, user)
     if second_factor_first is not None:
         return second_factor_first
-    if withdrew_health_data(client):
-        return _agreement_first(request, hold)
     return _book(request, hold, client, form.cleaned_data["key"], now, agreed=True)
 
 
@@ -141,6 +139,8 @@ def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: date
         booked = book_hold(hold, client=client, key=key, by=request.user, now=now, undo_for=UNDO_LASTS)
     except HoldOver:
         return over(request, hold)
+    except AgreementWithdrawn:
+        return _agreement_first(request, hold)
     except BookingError as refusal:
         return _you(request, hold, ConfirmForm(), now, stage="confirm", client=client, problem=str(refusal))
     if agreed:

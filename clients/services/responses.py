@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -40,7 +41,7 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
     """The form a client is filling in for an occasion: the one under way, or a new one.
 
     A new first form begins with the answers sent last, except what is asked anew each time and what has to be signed again; sent,
-    it replaces them. Raises NoConsent and NoQuestionnaire.
+    it replaces them. The form before a later session begins with the spots marked last. Raises NoConsent and NoQuestionnaire.
     """
     Client.objects.select_for_update().get(pk=client.pk)
     if not may_use_health_data(client):
@@ -64,7 +65,19 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
         saved_at=now,
     )
     _begin(made, before)
+    if kind == ResponseKind.EVERY:
+        _write(made, _spots_marked_last(client))
     return made
+
+
+def _spots_marked_last(client: Client) -> Answers:
+    """The places on the body, by question; how much they hurt is for the client to say anew."""
+    marked = Answer.objects.filter(response__in=client.responses.current(), question__type=QuestionType.BODY_MAP)
+    newest_last = marked.order_by("response__submitted_at").select_related("question")
+    return {
+        answer.question.code: [{**item, "pain": None} if "pain" in item else item for item in answer.value]
+        for answer in newest_last
+    }
 
 
 def _begin(response: Response, before: Response | None) -> None:
@@ -120,6 +133,7 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
 def submit_response(response: Response, *, by: User, on: date, now: datetime) -> Flags:
     """Send a form: from now on it stays as it is. ``on`` is the date its flag is worked out for.
 
+    The flag kept with a form sent before a later session is that of all answers which count then, and of its own with any other.
     What a later answer hid again is dropped; agreements are recorded with their words, and those no longer ticked are withdrawn.
     Raises Submitted, NoConsent, and Incomplete with the questions that have to be answered; then nothing changes.
     """
@@ -222,22 +236,52 @@ def is_missing(question: Question, answers: Mapping[str, Any]) -> bool:
 def flags_of(client: Client, *, on: date) -> Flags | None:
     """What a client's answers mean for a session on a date; None when nothing was sent yet. Raises NoConsent once withdrawn.
 
-    The newest answer to each question counts, from whichever form. Nothing is logged: nobody reads.
+    The newest answer to each question counts, from whichever form. What was said about the day of one session says nothing about
+    the day of another, so there it counts for neither; the emergency signs count until answered anew. Nothing is logged: nobody
+    reads.
     """
     sent = list(client.responses.current().order_by("submitted_at").select_related("questionnaire"))
     if not sent:
         return None
     if not may_use_health_data(client):
         raise NoConsent
-    answers: Answers = {}
-    given_in: dict[str, Questionnaire] = {}
+    counting: dict[str, _Given] = {}
     for response in sent:
-        stored = _stored(response)
-        answers |= stored
-        given_in |= dict.fromkeys(stored, response.questionnaire)
+        for answer in response.answers.select_related("question"):
+            _take(counting, _Given(response, answer.question, answer.value), on)
+    answers = {code: given.value for code, given in counting.items()}
+    given_in = {code: given.response.questionnaire for code, given in counting.items()}
     return triage.combined(
         [reason for version in dict.fromkeys(given_in.values()) for reason in _reasons(version, given_in, answers, on)]
     )
+
+
+@dataclass(frozen=True)
+class _Given:
+    """An answer with the form it was given in."""
+
+    response: Response
+    question: Question
+    value: Any
+
+    def is_of_another_day(self, on: date) -> bool:
+        """Whether it speaks of the day of a session on another date than ``on``. A follow-up speaks of what came after."""
+        about_the_day = self.question.ask_every_session and not self.question.is_emergency
+        return (
+            about_the_day
+            and self.response.kind != ResponseKind.AFTER
+            and self.response.session_on is not None
+            and self.response.session_on != on
+        )
+
+
+def _take(counting: dict[str, _Given], given: _Given, on: date) -> None:
+    """Let the next newer answer count; one of another day ends what counted before, unless given for ``on`` itself."""
+    code = given.question.code
+    if not given.is_of_another_day(on):
+        counting[code] = given
+    elif code in counting and counting[code].response.session_on != on:
+        del counting[code]
 
 
 def _reasons(

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from clients.exceptions import Incomplete, NoConsent, NoQuestionnaire, Submitted
 from clients.models import Answer, Consent, Question, Response, ResponseView
@@ -30,6 +30,7 @@ from clients.services.responses import (
     submit_response,
 )
 from clients.services.retention import forget
+from clients.signals import answers_changed
 from clients.triage import Severity
 from tests.clients.answers import WELL, medicine
 from tests.factories import ClientFactory, UserFactory
@@ -37,6 +38,7 @@ from tests.factories import ClientFactory, UserFactory
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 TODAY = date(2027, 2, 1)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 
 
 @pytest.fixture
@@ -51,6 +53,18 @@ def send(client, now, kind="first", session_on=None, **changes):
     response = open_response(client, kind, now=now, session_on=session_on)
     save_section(response, WELL | changes, now=now)
     return response, submit_response(response, by=client.user, on=session_on or now.date(), now=now)
+
+
+def send_before(client, on, now, **changes):
+    """The form before a later session on a date; nothing new except for these answers."""
+    return send(
+        client, now, kind="every", session_on=on, **{"changed": "no", "last_reaction": "better", "soreness_now": 0} | changes
+    )
+
+
+def codes_on(client, on):
+    flags = flags_of(client, on=on)
+    return {reason.code for reason in flags.reasons if reason.severity > Severity.NONE}
 
 
 class TestOpening:
@@ -211,6 +225,41 @@ class TestSending:
         assert not full_form_is_due(ada, on=TODAY + timedelta(days=365))
         assert full_form_is_due(ada, on=TODAY + timedelta(days=366))
 
+    def test_before_a_later_session_the_spots_marked_last_are_there_without_their_pain(self, ada, now):
+        send(ada, now, areas=[{"region": "JAW_L", "pain": 8, "spreads_to": "ear"}])
+
+        opened = open_response(ada, "every", now=now, session_on=TODAY)
+
+        assert read_response(opened, by=ada.user, now=now) == {"areas": [{"region": "JAW_L", "pain": None, "spreads_to": "ear"}]}
+
+
+class TestHearing:
+    @pytest.fixture
+    def heard(self):
+        heard = []
+
+        def hear(sender, client, now, **kwargs):
+            heard.append((client, now, connection.in_atomic_block))
+
+        answers_changed.connect(hear)
+        yield heard
+        answers_changed.disconnect(hear)
+
+    def test_whoever_listens_hears_of_a_form_sent_and_of_consent_withdrawn(self, ada, now, heard):
+        open_response(ada, "first", now=now)
+        assert heard == []
+
+        send(ada, now)
+        withdraw_health_data(ada, now=now + DAY)
+
+        assert heard == [(ada, now, True), (ada, now + DAY, True)]
+
+    def test_nobody_hears_of_a_form_that_was_refused(self, ada, now, heard):
+        with pytest.raises(Incomplete):
+            submit_response(open_response(ada, "first", now=now), by=ada.user, on=TODAY, now=now)
+
+        assert heard == []
+
 
 class TestReading:
     def test_the_client_reads_without_a_trace_and_everyone_else_leaves_a_row(self, ada, now):
@@ -267,6 +316,51 @@ class TestFlagsOfAClient:
         flags = flags_of(ada, on=TODAY + timedelta(days=7))
 
         assert {reason.code for reason in flags.reasons} == {"diabetes", "severe_pain"}
+
+    def test_what_was_said_about_one_day_counts_for_no_other(self, ada, now):
+        send(ada, now, alcohol_today="yes")
+        assert codes_on(ada, TODAY + WEEK) == {"intoxication"}
+
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+
+        assert codes_on(ada, TODAY) == {"intoxication"}
+        assert codes_on(ada, TODAY + WEEK) == set()
+
+    def test_what_was_said_about_one_day_stays_when_the_next_one_is_answered(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+        send_before(ada, TODAY + DAY, now + 2 * HOUR, alcohol_today="no")
+
+        assert codes_on(ada, TODAY) == {"intoxication"}
+        assert codes_on(ada, TODAY + DAY) == set()
+
+    def test_a_whole_form_sent_later_answers_for_every_day(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+        send(ada, now + 2 * HOUR, alcohol_today="no")
+
+        assert codes_on(ada, TODAY) == set()
+
+    def test_an_emergency_sign_counts_until_it_is_answered_anew(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, calf_signs="yes")
+        assert codes_on(ada, TODAY + 3 * WEEK) == {"clot_signs"}
+
+        send_before(ada, TODAY + WEEK, now + WEEK, calf_signs="no")
+
+        assert codes_on(ada, TODAY + 3 * WEEK) == set()
+
+    def test_a_follow_up_counts_for_the_sessions_after_it(self, ada, now):
+        send(ada, now)
+        send(ada, now + DAY, kind="after", session_on=TODAY, f_pain=3, f_change="-2", f_effects=["none"])
+
+        assert codes_on(ada, TODAY + WEEK) == {"worse_overall"}
+
+    def test_with_a_form_before_a_session_the_flag_of_all_answers_is_kept(self, ada, now):
+        send(ada, now, diabetes="tablets")
+        quiet, flags = send_before(ada, TODAY, now + HOUR)
+
+        assert (flags.severity, quiet.severity) == (Severity.NONE, "adapt")
 
     def test_time_changes_the_flags_of_the_same_answers(self, ada, now):
         send(ada, now, had_surgery="yes", surgeries=[{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}])
