@@ -6,8 +6,9 @@ Everything here except names and texts decides what is offered. The tables that 
 
 from __future__ import annotations
 
+from therapists.models.abilities import ConditionPolicy, MedicationPolicy, Painkiller, Stance
 from therapists.models.hours import HoursOverride, TimeOff, Weekday, WorkingHours
-from therapists.models.people import BodyArea, Therapist, Treatment
+from therapists.models.people import BodyArea, Gender, Pressure, Therapist, Treatment
 from therapists.models.practice import (
     Closure,
     HolidayOpening,
@@ -21,11 +22,17 @@ from therapists.models.practice import (
 __all__ = [
     "BodyArea",
     "Closure",
+    "ConditionPolicy",
+    "Gender",
     "HolidayOpening",
     "HoursOverride",
     "Location",
+    "MedicationPolicy",
+    "Painkiller",
+    "Pressure",
     "Room",
     "Rulebook",
+    "Stance",
     "Therapist",
     "TimeOff",
     "Treatment",

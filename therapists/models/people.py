@@ -6,11 +6,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from therapists.models.practice import Location, Room
@@ -35,6 +37,28 @@ class BodyArea(models.TextChoices):
     FOOT = "FOOT", _("Ankles and feet")
 
 
+class Pressure(models.IntegerChoices):
+    """How firmly one works, by the most that it means on the scale from 0 to 10 of which 9 and 10 are never used."""
+
+    LIGHT = 3, _("light (1–3)")
+    MEDIUM = 5, _("medium (4–5)")
+    FIRM = 7, _("firm (6–7)")
+    INTENSE = 8, _("intense (8)")
+
+
+class Gender(models.TextChoices):
+    """In the words of the question about whom one prefers."""
+
+    FEMALE = "female", _("female")
+    MALE = "male", _("male")
+    OTHER = "other", _("another")
+
+
+def validate_language(value: str) -> None:
+    if value not in LANG_INFO or "name" not in LANG_INFO[value]:
+        raise ValidationError(_("“%(value)s” is not a language. Write it like en or de."), params={"value": value})
+
+
 class Therapist(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     user = models.OneToOneField(
@@ -56,11 +80,43 @@ class Therapist(models.Model):
     daily_minutes = models.PositiveSmallIntegerField(
         _("most session minutes a day"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    least_pressure = models.PositiveSmallIntegerField(
+        _("least pressure"),
+        choices=Pressure.choices,
+        default=Pressure.LIGHT,
+        help_text=_("Who may only be touched more lightly than this is not offered this therapist."),
+    )
+    most_pressure = models.PositiveSmallIntegerField(_("most pressure"), choices=Pressure.choices, default=Pressure.INTENSE)
+    areas: ArrayField[list[str], list[str]] = ArrayField(
+        models.CharField(max_length=16, choices=BodyArea.choices),
+        default=list,
+        blank=True,
+        verbose_name=_("body areas treated"),
+        help_text=_("None ticked means all of them."),
+    )
+    gives_daily = models.BooleanField(_("gives daily courses"), default=True)
+    languages: ArrayField[list[str], list[str]] = ArrayField(
+        models.CharField(max_length=8, validators=[validate_language]),
+        default=list,
+        blank=True,
+        verbose_name=_("languages"),
+        help_text=_("Codes with commas between, like en, de. Clients see them by name."),
+    )
+    gender = models.CharField(
+        _("gender"),
+        max_length=8,
+        choices=Gender.choices,
+        blank=True,
+        help_text=_("For clients who prefer a therapist of a certain gender. May be left open."),
+    )
 
     class Meta:
         verbose_name = _("therapist")
         verbose_name_plural = _("therapists")
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(most_pressure__gte=F("least_pressure")), name="therapist_pressures_in_order"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -68,6 +124,11 @@ class Therapist(models.Model):
     @property
     def first_name(self) -> str:
         return self.name.partition(" ")[0]
+
+    @property
+    def language_names(self) -> list[str]:
+        """The languages spoken, each by its name in the reader's own."""
+        return [str(gettext(LANG_INFO[code]["name"])) for code in self.languages]
 
 
 class Treatment(models.Model):
