@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("booking", "0004_waitlist"),
         ("clients", "0002_intake"),
-        ("therapists", "0004_reviews"),
+        ("therapists", "0005_reviews"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

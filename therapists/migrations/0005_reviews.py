@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("therapists", "0003_change_policy"),
+        ("therapists", "0004_abilities"),
     ]
 
     operations = [
