@@ -31,7 +31,8 @@ from clients.exceptions import NoConsent
 from clients.models import Client, Consent, Response, ResponseKind
 from clients.services.consents import HEALTH_DATA
 from clients.services.responses import flags_of, is_over
-from clients.triage import Flags, Severity
+from clients.services.stops import stops_said
+from clients.triage import Flags, Severity, combined
 
 #: Sessions that the answers can still change.
 OPEN = (*CHANGEABLE, AppointmentStatus.ARRIVED)
@@ -54,10 +55,11 @@ def standings(client: Client, sessions: Sequence[Appointment]) -> dict[UUID, Sta
     """Where sessions of one client stand, by id; nothing while nothing was sent. Raises NoConsent once that was withdrawn."""
     by_date: dict[date, Flags] = {}
     for on in sorted({session.local_date for session in sessions}):
-        flags = flags_of(client, on=on)
-        if flags is None:
+        said = flags_of(client, on=on)
+        if said is None:
             return {}
-        by_date[on] = flags
+        before = [reason for reason in stops_said(client, on=on) if reason.ground not in said.stops]
+        by_date[on] = combined([*said.reasons, *before])
     clearances = list(client.clearances.all())
     decisions = list(client.decisions.all())
     return {each.pk: _standing(each, by_date[each.local_date], clearances, decisions) for each in sessions}

@@ -356,12 +356,6 @@ class TestFlagsOfAClient:
 
         assert codes_on(ada, TODAY + WEEK) == {"worse_overall"}
 
-    def test_with_a_form_before_a_session_the_flag_of_all_answers_is_kept(self, ada, now):
-        send(ada, now, diabetes="tablets")
-        quiet, flags = send_before(ada, TODAY, now + HOUR)
-
-        assert (flags.severity, quiet.severity) == (Severity.NONE, "adapt")
-
     def test_time_changes_the_flags_of_the_same_answers(self, ada, now):
         send(ada, now, had_surgery="yes", surgeries=[{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}])
 

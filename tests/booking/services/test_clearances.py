@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 TWO_THINNERS = {"takes_any": "yes", "med_list": [medicine("Eliquis"), medicine("clopidogrel")]}
 
+SURGERY = {"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}
+
 
 @pytest.fixture
 def clear(practice, now):
@@ -105,6 +107,40 @@ def test_a_clearance_with_a_last_day_does_not_lift_the_stop_of_later_sessions(in
     assert states == [FlagState.TO_DECIDE, FlagState.TO_DECIDE, FlagState.ON_HOLD]
     statuses = [each.status for each in booked.request.appointments.order_by("starts_at")]
     assert statuses == [AppointmentStatus.CONFIRMED, AppointmentStatus.CONFIRMED, AppointmentStatus.BOOKED]
+
+
+@pytest.mark.parametrize(
+    ("said", "then", "light"),
+    [
+        ({"heart": "recent"}, {}, Light.ON_HOLD),
+        ({"chest_breath": "yes"}, {}, Light.ON_HOLD),
+        (TWO_THINNERS, {}, Light.ON_HOLD),
+        ({"ill_today": "yes"}, {}, Light.READY),
+        (
+            {"had_surgery": "yes", "surgeries": [{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}]},
+            {},
+            Light.READY,
+        ),
+    ],
+    ids=["a condition", "an emergency sign", "medicines", "how one day was", "six weeks ago by then"],
+)
+def test_a_stop_is_not_taken_back_by_answering_again(intake, book, practice, now, said, light):
+    session = book()
+    fill_in(practice.ada, now, **said)
+
+    fill_in(practice.ada, now + timedelta(hours=1))
+
+    assert light_of(session) == light
+
+
+def test_after_a_clearance_answering_again_is_as_good_as_before(intake, book, practice, now, clear):
+    session = book()
+    fill_in(practice.ada, now, heart="recent")
+    clear()
+
+    fill_in(practice.ada, now + timedelta(hours=1))
+
+    assert light_of(session) == Light.ADJUSTED  # what was cleared is still good to know
 
 
 def test_where_nothing_is_on_hold_nothing_is_recorded(intake, book, practice, now, clear):

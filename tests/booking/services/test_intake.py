@@ -123,7 +123,7 @@ def test_of_a_session_only_the_severity_is_in_clear(intake, book, practice, now)
     flag = SessionFlag.objects.get(appointment=session)
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_jsonb(flag)::text, convert_from(grounds, 'latin1') FROM booking_sessionflag flag")
+        cursor.execute("SELECT to_jsonb(flag)::text, encode(grounds, 'escape') FROM booking_sessionflag flag")
         [[row, sealed]] = cursor.fetchall()
 
     assert flag.grounds == ["med_list/ANTICOAG/Eliquis/", "med_list/med_review/Eliquis/"]
