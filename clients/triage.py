@@ -7,10 +7,10 @@ say what a therapist must know or decide before touching somebody.
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
+from calendar import isleap, monthrange
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -37,6 +37,14 @@ class Pressure(IntEnum):
     INTENSE = 8
 
 
+class Source(StrEnum):
+    """What a reason comes from: a rule, a medicine's class, or a rule that only says again what classes say."""
+
+    RULE = "rule"
+    MEDICATION_CLASS = "medication_class"
+    SUMMARY = "summary"
+
+
 class Scope(StrEnum):
     WHOLE_BODY = "whole_body"
     LOCAL = "local"
@@ -44,7 +52,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure."""
+    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure.
+
+    ``extra_minutes`` are added to a client's first session, ``rest_days`` lie between two of their sessions at least.
+    """
 
     question: str
     code: str
@@ -54,6 +65,8 @@ class Rule:
     cap: Pressure | None = None
     note: str = ""
     message: str = ""
+    extra_minutes: int = 0
+    rest_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,9 @@ class Reason:
     note: str = ""
     message: str = ""
     ask: tuple[str, ...] = ()
+    source: Source = Source.RULE
+    extra_minutes: int = 0
+    rest_days: int = 0
 
     @property
     def is_local(self) -> bool:
@@ -147,6 +163,16 @@ class Flags:
     regions: Mapping[str, Limit] = field(default_factory=dict)
     blocked: frozenset[str] = frozenset()
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def extra_minutes(self) -> int:
+        """How much longer a first session has to be: the most that any reason asks for."""
+        return max((reason.extra_minutes for reason in self.reasons), default=0)
+
+    @property
+    def rest_days(self) -> int:
+        """How many whole days have to lie between two sessions: the most that any reason asks for."""
+        return max((reason.rest_days for reason in self.reasons), default=0)
 
     def at(self, region: str) -> Limit:
         return self.regions.get(region, self.everywhere)
@@ -185,14 +211,27 @@ def _reasons_of(question: str, answers: Answers, known: Knowledge, on: date) -> 
     for rule, hit in found:
         if hit.item is not None:
             worst[hit.item] = max(rule.severity, worst.get(hit.item, Severity.NONE))
-    reasons = [
-        Reason(rule.code, question, rule.severity, rule.scope, rule.cap, hit.regions, hit.because, rule.note, rule.message)
-        for rule, hit in found
-        if hit.item is None or rule.severity == worst[hit.item]
-    ]
+    reasons = [_reason(rule, hit) for rule, hit in found if hit.item is None or rule.severity == worst[hit.item]]
     if question in known.medicines:
         reasons += _reasons_of_classes(question, value, known)
     return reasons
+
+
+def _reason(rule: Rule, hit: _Hit) -> Reason:
+    return Reason(
+        rule.code,
+        rule.question,
+        rule.severity,
+        rule.scope,
+        rule.cap,
+        hit.regions,
+        hit.because,
+        rule.note,
+        rule.message,
+        source=Source.SUMMARY if rule.when["op"] == "medication_severity" else Source.RULE,
+        extra_minutes=rule.extra_minutes,
+        rest_days=rule.rest_days,
+    )
 
 
 def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], known: Knowledge) -> list[Reason]:
@@ -209,6 +248,7 @@ def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], k
             of.note,
             of.message,
             of.ask,
+            Source.MEDICATION_CLASS,
         )
         for medicine in medicines
         for of in _classes(medicine, known)
@@ -231,6 +271,92 @@ def combined(reasons: Sequence[Reason]) -> Flags:
         code for reason in reasons if reason.is_local and reason.severity is Severity.STOP for code in reason.regions
     )
     return Flags(max([everywhere.severity, *local]), everywhere, regions, blocked, tuple(reasons))
+
+
+# ---- over a range of dates --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Dates, both inclusive, on all of which the same flags hold."""
+
+    first: date
+    last: date
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client would like: the regions that hurt, each with its area, whom they prefer, how firmly. All may be empty."""
+
+    regions: Mapping[str, str] = field(default_factory=dict)
+    gender: str = ""
+    pressure: Pressure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that a client sent, each answer beside what it is held against; of equal questions only the newest is there."""
+
+    parts: Sequence[tuple[Answers, Knowledge]]
+
+    def flags(self, on: date) -> Flags:
+        """The flags for a session on a date."""
+        return combined([reason for answers, known in self.parts for reason in triage(answers, known, on).reasons])
+
+    def stretches(self, first: date, last: date) -> list[Stretch]:
+        """The flags from ``first`` to ``last`` (both inclusive), worked out once for dates on which they cannot differ."""
+        turns = {turn for answers, known in self.parts for turn in turning_points(answers, known, first, last)}
+        begins = [first, *sorted(turns)]
+        ends = [*(begin - timedelta(days=1) for begin in begins[1:]), last]
+        return [Stretch(begin, end, self.flags(begin)) for begin, end in zip(begins, ends, strict=True)]
+
+    @property
+    def wishes(self) -> Wishes:
+        """Read from the questions of the questionnaire that ships; a version without them wishes nothing."""
+        found = Wishes()
+        for answers, known in self.parts:
+            spots = known.parts(_places(answers.get("areas", [])))
+            found = Wishes(
+                regions={code: known.regions[code].area for code in spots} or found.regions,
+                gender=str(answers.get("therapist_pref", found.gender)),
+                pressure=_PRESSURES.get(str(answers.get("pressure_pref", "")), found.pressure),
+            )
+        return found
+
+
+_PRESSURES = {pressure.name.lower(): pressure for pressure in Pressure if pressure > Pressure.NONE}
+
+
+def turning_points(answers: Answers, known: Knowledge, first: date, last: date) -> list[date]:
+    """The dates after ``first`` and up to ``last`` on which flags may differ from those of the day before, in order."""
+    turns = {
+        turn
+        for rule in known.rules
+        if answers.get(rule.question) is not None
+        for condition in (rule.when, rule.when.get("and", {}))
+        for turn in _turns(condition, answers[rule.question], last)
+    }
+    return sorted(turn for turn in turns if first < turn <= last)
+
+
+def _turns(condition: Condition, value: Any, last: date) -> Iterator[date]:
+    """The first date, not after ``last``, on which a condition that looks at the calendar is met otherwise than before."""
+    match condition.get("op"):
+        case "item_within_days" | "item_older_days":
+            for item in value:
+                latest = latest_day(str(item.get("date") or ""))
+                if latest is not None and (last - latest).days > condition["value"]:
+                    yield latest + timedelta(days=condition["value"] + 1)
+        case "age_lt" | "age_gte":
+            born = date.fromisoformat(value)
+            if born.year + condition["value"] <= last.year:
+                yield _birthday(born, born.year + condition["value"])
+
+
+def _birthday(born: date, year: int) -> date:
+    """The day somebody turns older in a year: in most years the first of March for a child of the leap day."""
+    return born.replace(year=year) if (born.month, born.day) != (2, 29) or isleap(year) else date(year, 3, 1)
 
 
 # ---- conditions -------------------------------------------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,6 +17,7 @@ from clients.models import (
     Answer,
     BodyRegion,
     Client,
+    Consent,
     FlagRule,
     Medication,
     MedicationClass,
@@ -28,7 +31,7 @@ from clients.models import (
 )
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
 from clients.spelling import key_of
-from clients.triage import UNKNOWN, Flags, Knowledge, Severity
+from clients.triage import UNKNOWN, Flags, Knowledge, Record, Severity, Stretch
 
 Answers = dict[str, Any]
 AGREED = {"agreed": True}
@@ -222,29 +225,56 @@ def flags_of(client: Client, *, on: date) -> Flags | None:
 
     The newest answer to each question counts, from whichever form. Nothing is logged: nobody reads.
     """
-    sent = list(client.responses.current().order_by("submitted_at").select_related("questionnaire"))
+    record = record_of(client.pk)
+    return record.flags(on) if record else None
+
+
+def flags_between(client: UUID, first: date, last: date) -> list[Stretch]:
+    """The same for all dates from ``first`` to ``last``, both inclusive, as stretches on which it does not change.
+
+    Empty when nothing was sent yet, and once the consent was withdrawn: then nothing is known.
+    """
+    record = known_of(client)
+    return record.stretches(first, last) if record else []
+
+
+def known_of(client: UUID) -> Record | None:
+    """What a client sent, as far as it may be used; None where it may not."""
+    try:
+        return record_of(client)
+    except NoConsent:
+        return None
+
+
+def record_of(client: UUID) -> Record | None:
+    """What a client sent; None when that is nothing, which takes one query. Raises NoConsent once withdrawn.
+
+    Otherwise the number of queries depends on the number of versions alone, not on how many forms were sent.
+    """
+    sent = list(Response.objects.current().filter(client=client).order_by("submitted_at").select_related("questionnaire"))
     if not sent:
         return None
-    if not may_use_health_data(client):
+    if not Consent.objects.filter(client=client, kind=HEALTH_DATA, withdrawn_at=None).exists():
         raise NoConsent
-    answers: Answers = {}
-    given_in: dict[str, Questionnaire] = {}
-    for response in sent:
-        stored = _stored(response)
-        answers |= stored
-        given_in |= dict.fromkeys(stored, response.questionnaire)
-    return triage.combined(
-        [reason for version in dict.fromkeys(given_in.values()) for reason in _reasons(version, given_in, answers, on)]
-    )
+    return Record([_part(version, own) for version, own in _newest(sent).items()])
 
 
-def _reasons(
-    version: Questionnaire, given_in: Mapping[str, Questionnaire], answers: Answers, on: date
-) -> Sequence[triage.Reason]:
-    """What the answers given to one version mean by that version's own rules."""
-    own = {code: value for code, value in answers.items() if given_in[code] == version}
+def _newest(sent: Sequence[Response]) -> Mapping[Questionnaire, Answers]:
+    """By version, the answers that no later form gave anew."""
+    given: defaultdict[UUID, Answers] = defaultdict(dict)
+    for answer in Answer.objects.filter(response__in=sent).select_related("question"):
+        given[answer.response_id][answer.question.code] = answer.value
+    given_in = {code: response for response in sent for code in given[response.pk]}
+    by_version: defaultdict[Questionnaire, Answers] = defaultdict(dict)
+    for code, response in given_in.items():
+        by_version[response.questionnaire][code] = given[response.pk][code]
+    return by_version
+
+
+def _part(version: Questionnaire, answers: Answers) -> tuple[Answers, Knowledge]:
+    """What was answered to a version, beside that version's own rules."""
     questions = Question.objects.filter(section__questionnaire=version)
-    return triage.triage(with_classes(own, questions), knowledge(version), on).reasons
+    return with_classes(answers, questions), knowledge(version)
 
 
 def knowledge(version: Questionnaire) -> Knowledge:
