@@ -7,10 +7,10 @@ say what a therapist must know or decide before touching somebody.
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from calendar import isleap, monthrange
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -37,6 +37,14 @@ class Pressure(IntEnum):
     INTENSE = 8
 
 
+class Source(StrEnum):
+    """What a reason comes from: a rule, a medicine's class, or a rule that only says again what classes say."""
+
+    RULE = "rule"
+    MEDICATION_CLASS = "medication_class"
+    SUMMARY = "summary"
+
+
 class Scope(StrEnum):
     WHOLE_BODY = "whole_body"
     LOCAL = "local"
@@ -44,7 +52,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure."""
+    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure.
+
+    ``extra_minutes`` are added to a client's first session, ``rest_days`` lie between two of their sessions at least.
+    """
 
     question: str
     code: str
@@ -54,6 +65,8 @@ class Rule:
     cap: Pressure | None = None
     note: str = ""
     message: str = ""
+    extra_minutes: int = 0
+    rest_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,9 @@ class Reason:
     note: str = ""
     message: str = ""
     ask: tuple[str, ...] = ()
+    source: Source = Source.RULE
+    extra_minutes: int = 0
+    rest_days: int = 0
 
     @property
     def is_local(self) -> bool:
@@ -152,6 +168,16 @@ class Flags:
     regions: Mapping[str, Limit] = field(default_factory=dict)
     blocked: frozenset[str] = frozenset()
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def extra_minutes(self) -> int:
+        """How much longer a first session has to be: the most that any reason asks for."""
+        return max((reason.extra_minutes for reason in self.reasons), default=0)
+
+    @property
+    def rest_days(self) -> int:
+        """How many whole days have to lie between two sessions: the most that any reason asks for."""
+        return max((reason.rest_days for reason in self.reasons), default=0)
 
     def at(self, region: str) -> Limit:
         return self.regions.get(region, self.everywhere)
@@ -209,14 +235,27 @@ def _reasons_of(question: str, answers: Answers, known: Knowledge, on: date) -> 
     for rule, hit in found:
         if hit.item is not None:
             worst[hit.item] = max(rule.severity, worst.get(hit.item, Severity.NONE))
-    reasons = [
-        Reason(rule.code, question, rule.severity, rule.scope, rule.cap, hit.regions, hit.because, rule.note, rule.message)
-        for rule, hit in found
-        if hit.item is None or rule.severity == worst[hit.item]
-    ]
+    reasons = [_reason(rule, hit) for rule, hit in found if hit.item is None or rule.severity == worst[hit.item]]
     if question in known.medicines:
         reasons += _reasons_of_classes(question, value, known)
     return reasons
+
+
+def _reason(rule: Rule, hit: _Hit) -> Reason:
+    return Reason(
+        rule.code,
+        rule.question,
+        rule.severity,
+        rule.scope,
+        rule.cap,
+        hit.regions,
+        hit.because,
+        rule.note,
+        rule.message,
+        source=Source.SUMMARY if rule.when["op"] == "medication_severity" else Source.RULE,
+        extra_minutes=rule.extra_minutes,
+        rest_days=rule.rest_days,
+    )
 
 
 def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], known: Knowledge) -> list[Reason]:
@@ -233,6 +272,7 @@ def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], k
             of.note,
             of.message,
             of.ask,
+            Source.MEDICATION_CLASS,
         )
         for medicine in medicines
         for of in _classes(medicine, known)
@@ -255,6 +295,149 @@ def combined(reasons: Sequence[Reason]) -> Flags:
         code for reason in reasons if reason.is_local and reason.severity is Severity.STOP for code in reason.regions
     )
     return Flags(max([everywhere.severity, *local]), everywhere, regions, blocked, tuple(reasons))
+
+
+# ---- over a range of dates --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Dates, both inclusive, on all of which the same flags hold."""
+
+    first: date
+    last: date
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client would like: the regions that hurt, each with its area, whom they prefer, how firmly. All may be empty."""
+
+    regions: Mapping[str, str] = field(default_factory=dict)
+    gender: str = ""
+    pressure: Pressure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form that was sent, beside what its answers are held against.
+
+    ``on``: the date of the session it was for, if it speaks of one. ``of_the_day``: the questions whose answers count for that
+    day alone. ``replaced``: a later form took its place.
+    """
+
+    answers: Answers
+    known: Knowledge
+    on: date | None = None
+    of_the_day: frozenset[str] = frozenset()
+    replaced: bool = False
+
+    def speaks_of_another_day(self, question: str, on: date) -> bool:
+        return question in self.of_the_day and self.on is not None and self.on != on
+
+    def reasons(self, questions: Collection[str], on: date) -> Iterator[Reason]:
+        """What the answers to these questions mean for a session on a date."""
+        yield from triage({code: self.answers[code] for code in questions}, self.known, on).reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All forms that a client sent, the oldest first."""
+
+    forms: Sequence[Sent]
+
+    def flags(self, on: date) -> Flags:
+        """The flags for a session on a date.
+
+        The newest answer to each question counts, from whichever form. What was said about the day of one session says nothing
+        about the day of another, so there it counts for neither. A stop that was said once stands, whatever was answered since,
+        until it is cleared or its own time is over; only how somebody felt one day is as good as answered anew.
+        """
+        counting = self._counting(on)
+        now = [reason for form in self.forms for reason in form.reasons(_given_in(form, counting), on)]
+        before = [reason for form in self.forms for reason in form.reasons(_lasting(form, counting), on)]
+        stops = {reason.ground: reason for reason in before if reason.severity is Severity.STOP}
+        said = {reason.ground for reason in now}
+        return combined([*now, *(reason for ground, reason in stops.items() if ground not in said)])
+
+    def _counting(self, on: date) -> dict[str, Sent]:
+        """By question, the form whose answer to it counts.
+
+        An answer about another day ends what counted before, unless that is about ``on`` itself.
+        """
+        counting: dict[str, Sent] = {}
+        for form in self.forms:
+            for code in () if form.replaced else form.answers:
+                if not form.speaks_of_another_day(code, on):
+                    counting[code] = form
+                elif code in counting and counting[code].on != on:
+                    del counting[code]
+        return counting
+
+    def stretches(self, first: date, last: date) -> list[Stretch]:
+        """The flags from ``first`` to ``last`` (both inclusive), worked out once for dates on which they cannot differ."""
+        turns = {turn for form in self.forms for turn in turning_points(form.answers, form.known, first, last)}
+        days = {day for form in self.forms if form.on for day in (form.on, form.on + timedelta(days=1)) if first < day <= last}
+        begins = [first, *sorted(turns | days)]
+        ends = [*(begin - timedelta(days=1) for begin in begins[1:]), last]
+        return [Stretch(begin, end, self.flags(begin)) for begin, end in zip(begins, ends, strict=True)]
+
+    @property
+    def wishes(self) -> Wishes:
+        """Read from the questions of the questionnaire that ships; a version without them wishes nothing."""
+        found = Wishes()
+        for form in self.forms:
+            if not form.replaced:
+                spots = form.known.parts(_places(form.answers.get("areas", [])))
+                found = Wishes(
+                    regions={code: form.known.regions[code].area for code in spots} or found.regions,
+                    gender=str(form.answers.get("therapist_pref", found.gender)),
+                    pressure=_PRESSURES.get(str(form.answers.get("pressure_pref", "")), found.pressure),
+                )
+        return found
+
+
+def _given_in(form: Sent, counting: Mapping[str, Sent]) -> list[str]:
+    return [code for code in form.answers if counting.get(code) is form]
+
+
+def _lasting(form: Sent, counting: Mapping[str, Sent]) -> list[str]:
+    """The questions that were answered anew since, without those about one day."""
+    return [code for code in form.answers if code not in form.of_the_day and counting.get(code) is not form]
+
+
+_PRESSURES = {pressure.name.lower(): pressure for pressure in Pressure if pressure > Pressure.NONE}
+
+
+def turning_points(answers: Answers, known: Knowledge, first: date, last: date) -> list[date]:
+    """The dates after ``first`` and up to ``last`` on which flags may differ from those of the day before, in order."""
+    turns = {
+        turn
+        for rule in known.rules
+        if answers.get(rule.question) is not None
+        for condition in (rule.when, rule.when.get("and", {}))
+        for turn in _turns(condition, answers[rule.question], last)
+    }
+    return sorted(turn for turn in turns if first < turn <= last)
+
+
+def _turns(condition: Condition, value: Any, last: date) -> Iterator[date]:
+    """The first date, not after ``last``, on which a condition that looks at the calendar is met otherwise than before."""
+    match condition.get("op"):
+        case "item_within_days" | "item_older_days":
+            for item in value:
+                latest = latest_day(str(item.get("date") or ""))
+                if latest is not None and (last - latest).days > condition["value"]:
+                    yield latest + timedelta(days=condition["value"] + 1)
+        case "age_lt" | "age_gte":
+            born = date.fromisoformat(value)
+            if born.year + condition["value"] <= last.year:
+                yield _birthday(born, born.year + condition["value"])
+
+
+def _birthday(born: date, year: int) -> date:
+    """The day somebody turns older in a year: in most years the first of March for a child of the leap day."""
+    return born.replace(year=year) if (born.month, born.day) != (2, 29) or isleap(year) else date(year, 3, 1)
 
 
 # ---- conditions -------------------------------------------------------------------------------------------------------------

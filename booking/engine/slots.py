@@ -116,8 +116,9 @@ class Rule(StrEnum):
     """Why a start is not offered; when several rules remove it, the first in this order is named."""
 
     NOT_SKILLED = "not_skilled"
-    NOT_MATCHED = "not_matched"
     NO_SUCH_TIME = "no_such_time"
+    NOT_MATCHED = "not_matched"
+    NOT_DAILY = "not_daily"
     TOO_SOON = "too_soon"
     TOO_FAR_AHEAD = "too_far_ahead"
     HOLIDAY = "holiday"
@@ -136,6 +137,14 @@ class Why(NamedTuple):
 
     rule: Rule
     detail: str = ""
+
+
+class LeftOut(NamedTuple):
+    """Dates, both inclusive, on which a therapist treats nobody like this client or in such a course."""
+
+    first: date
+    last: date
+    rule: Rule
 
 
 class Offer(NamedTuple):
@@ -207,16 +216,24 @@ class Situation:
     now: int  # the instant of asking, rounded up to a minute
     busy: Sequence[Busy] = ()
     client_busy: Sequence[Span] = ()  # the client's own sessions
+    left_out: Mapping[Key, Sequence[LeftOut]] = field(default_factory=dict)  # by therapist
 
 
 class Offers:
     """The starts found: for each therapist one integer over the axis, and what is asked of it."""
 
-    def __init__(self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int]) -> None:
+    def __init__(self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int], *, is_narrowed: bool = False) -> None:
         self.axis = axis
+        #: whether somebody is left out on some of these dates because of who is to be treated
+        self.is_narrowed = is_narrowed
         self._masks = masks
         self._rooms = rooms
         self._bytes: dict[Key, bytes] = {}
+
+    @property
+    def therapists(self) -> tuple[Key, ...]:
+        """Everybody who was asked, in the order of preference."""
+        return tuple(self._masks)
 
     def on(self, therapist: Key, day: date) -> int:
         """The starts of one local date: bit w is set if one is offered at wall minute w."""
@@ -300,8 +317,11 @@ def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: dat
             mask &= ~blocked_starts(axis, away, treatment.preparation, treatment.length + treatment.turnaround)
         if therapist.daily_sessions is not None or therapist.daily_minutes is not None:
             mask &= ~_full_days(axis, key, therapist, treatment, situation.busy)
+        for left_out in situation.left_out.get(key, ()):
+            mask &= ~_dates(axis, left_out.first, left_out.last)
         found[key] = mask
-    return Offers(axis, found, rooms)
+    narrowed = any(each.rule is Rule.NOT_MATCHED for key in found for each in situation.left_out.get(key, ()))
+    return Offers(axis, found, rooms, is_narrowed=narrowed)
 
 
 def startable(axis: Axis, therapist: Therapist, treatment: Treatment) -> int:
@@ -440,6 +460,13 @@ def _full_days(axis: Axis, key: Key, therapist: Therapist, treatment: Treatment,
     return mask
 
 
+def _dates(axis: Axis, first: date, last: date) -> int:
+    """Every start on the dates from ``first`` to ``last``."""
+    if first <= axis.first and axis.last <= last:
+        return (1 << axis.length) - 1
+    return assemble((place.at, Day(place.local, 0).whole) for day, place in axis.days.items() if first <= day <= last)
+
+
 def _full(therapist: Therapist, sessions: int, minutes: int) -> bool:
     return (therapist.daily_sessions is not None and sessions > therapist.daily_sessions) or (
         therapist.daily_minutes is not None and minutes > therapist.daily_minutes
@@ -493,6 +520,9 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
     axis = Axis(practice.zone, day.day, day.day)
     bit = start - axis.base
 
+    for left_out in situation.left_out.get(key, ()):
+        if left_out.first <= day.day <= left_out.last:
+            yield Why(left_out.rule)
     if start < earliest(situation):
         yield Why(Rule.TOO_SOON)
     if day.day > latest_date(situation):

@@ -30,9 +30,8 @@ from booking.services.guard import lock_client
 from clients.exceptions import NoConsent
 from clients.models import Client, Consent, Response, ResponseKind
 from clients.services.consents import HEALTH_DATA
-from clients.services.responses import flags_of, is_over
-from clients.services.stops import stops_said
-from clients.triage import Flags, Severity, combined
+from clients.services.responses import is_over, record_of
+from clients.triage import Flags, Severity
 
 #: Sessions that the answers can still change.
 OPEN = (*CHANGEABLE, AppointmentStatus.ARRIVED)
@@ -53,13 +52,10 @@ class Standing:
 
 def standings(client: Client, sessions: Sequence[Appointment]) -> dict[UUID, Standing]:
     """Where sessions of one client stand, by id; nothing while nothing was sent. Raises NoConsent once that was withdrawn."""
-    by_date: dict[date, Flags] = {}
-    for on in sorted({session.local_date for session in sessions}):
-        said = flags_of(client, on=on)
-        if said is None:
-            return {}
-        before = [reason for reason in stops_said(client, on=on) if reason.ground not in said.stops]
-        by_date[on] = combined([*said.reasons, *before])
+    record = record_of(client.pk)
+    if record is None:
+        return {}
+    by_date = {on: record.flags(on) for on in {session.local_date for session in sessions}}
     clearances = list(client.clearances.all())
     decisions = list(client.decisions.all())
     return {each.pk: _standing(each, by_date[each.local_date], clearances, decisions) for each in sessions}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,6 +17,7 @@ from clients.models import (
     Answer,
     BodyRegion,
     Client,
+    Consent,
     FlagRule,
     Medication,
     MedicationClass,
@@ -30,9 +32,11 @@ from clients.models import (
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
 from clients.signals import answers_changed
 from clients.spelling import key_of
-from clients.triage import UNKNOWN, Flags, Knowledge, Severity
+from clients.triage import UNKNOWN, Flags, Knowledge, Record, Sent, Severity, Stretch
 
 Answers = dict[str, Any]
+Items = list[dict[str, Any]]
+Key = TypeVar("Key", bound=Hashable)
 AGREED = {"agreed": True}
 
 
@@ -236,61 +240,60 @@ def is_missing(question: Question, answers: Mapping[str, Any]) -> bool:
 def flags_of(client: Client, *, on: date) -> Flags | None:
     """What a client's answers mean for a session on a date; None when nothing was sent yet. Raises NoConsent once withdrawn.
 
-    The newest answer to each question counts, from whichever form. What was said about the day of one session says nothing about
-    the day of another, so there it counts for neither; the emergency signs count until answered anew. Nothing is logged: nobody
-    reads.
+    Which answers count is said in ``Record``. Nothing is logged: nobody reads.
     """
-    sent = list(client.responses.current().order_by("submitted_at").select_related("questionnaire"))
+    record = record_of(client.pk)
+    return record.flags(on) if record else None
+
+
+def flags_between(client: UUID, first: date, last: date) -> list[Stretch]:
+    """The same for all dates from ``first`` to ``last``, both inclusive, as stretches on which it does not change.
+
+    Empty when nothing was sent yet, and once the consent was withdrawn: then nothing is known.
+    """
+    record = known_of(client)
+    return record.stretches(first, last) if record else []
+
+
+def known_of(client: UUID) -> Record | None:
+    """What a client sent, as far as it may be used; None where it may not."""
+    try:
+        return record_of(client)
+    except NoConsent:
+        return None
+
+
+def record_of(client: UUID) -> Record | None:
+    """What a client sent; None when that is nothing, which takes one query. Raises NoConsent once withdrawn.
+
+    Otherwise the number of queries depends on the number of versions alone, not on how many forms were sent.
+    """
+    sent = list(Response.objects.submitted().filter(client=client).order_by("submitted_at").select_related("questionnaire"))
     if not sent:
         return None
-    if not may_use_health_data(client):
+    if not Consent.objects.filter(client=client, kind=HEALTH_DATA, withdrawn_at=None).exists():
         raise NoConsent
-    counting: dict[str, _Given] = {}
-    for response in sent:
-        for answer in response.answers.select_related("question"):
-            _take(counting, _Given(response, answer.question, answer.value), on)
-    answers = {code: given.value for code, given in counting.items()}
-    given_in = {code: given.response.questionnaire for code, given in counting.items()}
-    return triage.combined(
-        [reason for version in dict.fromkeys(given_in.values()) for reason in _reasons(version, given_in, answers, on)]
-    )
+    given: defaultdict[UUID, Answers] = defaultdict(dict)
+    medicines: dict[tuple[UUID, str], Items] = {}
+    of_the_day: set[str] = set()
+    for answer in Answer.objects.filter(response__in=sent).select_related("question"):
+        question = answer.question
+        given[answer.response_id][question.code] = answer.value
+        if question.type == QuestionType.MEDICATION_LIST:
+            medicines[answer.response_id, question.code] = answer.value
+        if question.ask_every_session and not question.is_emergency:
+            of_the_day.add(question.code)
+    for (response, code), items in _classified(medicines).items():
+        given[response][code] = items
+    known = {version: knowledge(version) for version in {each.questionnaire for each in sent}}
+    replaced = {each.supersedes_id for each in sent}
+    return Record([_sent(each, given[each.pk], known[each.questionnaire], of_the_day, each.pk in replaced) for each in sent])
 
 
-@dataclass(frozen=True)
-class _Given:
-    """An answer with the form it was given in."""
-
-    response: Response
-    question: Question
-    value: Any
-
-    def is_of_another_day(self, on: date) -> bool:
-        """Whether it speaks of the day of a session on another date than ``on``. A follow-up speaks of what came after."""
-        about_the_day = self.question.ask_every_session and not self.question.is_emergency
-        return (
-            about_the_day
-            and self.response.kind != ResponseKind.AFTER
-            and self.response.session_on is not None
-            and self.response.session_on != on
-        )
-
-
-def _take(counting: dict[str, _Given], given: _Given, on: date) -> None:
-    """Let the next newer answer count; one of another day ends what counted before, unless given for ``on`` itself."""
-    code = given.question.code
-    if not given.is_of_another_day(on):
-        counting[code] = given
-    elif code in counting and counting[code].response.session_on != on:
-        del counting[code]
-
-
-def _reasons(
-    version: Questionnaire, given_in: Mapping[str, Questionnaire], answers: Answers, on: date
-) -> Sequence[triage.Reason]:
-    """What the answers given to one version mean by that version's own rules."""
-    own = {code: value for code, value in answers.items() if given_in[code] == version}
-    questions = Question.objects.filter(section__questionnaire=version)
-    return triage.triage(with_classes(own, questions), knowledge(version), on).reasons
+def _sent(response: Response, answers: Answers, known: Knowledge, of_the_day: Collection[str], replaced: bool) -> Sent:
+    """A follow-up speaks of what came after a session, so it is about no day."""
+    on = None if response.kind == ResponseKind.AFTER else response.session_on
+    return Sent(answers, known, on, frozenset(code for code in of_the_day if code in answers), replaced)
 
 
 def knowledge(version: Questionnaire) -> Knowledge:
@@ -308,12 +311,15 @@ def knowledge(version: Questionnaire) -> Knowledge:
 def with_classes(answers: Mapping[str, Any], questions: Iterable[Question]) -> Answers:
     """The answers with each listed medicine's precaution classes, as the list of medicines stands now."""
     lists = [each.code for each in questions if each.type == QuestionType.MEDICATION_LIST and each.code in answers]
-    keys = {key_of(item["name"]) for code in lists for item in answers[code]}
+    return dict(answers) | _classified({code: answers[code] for code in lists})
+
+
+def _classified(lists: Mapping[Key, Items]) -> dict[Key, Items]:
+    """Lists of medicines with their classes, in two queries, or none where nothing is listed."""
+    keys = {key_of(item["name"]) for items in lists.values() for item in items}
     rows = list(Medication.objects.filter(key__in=keys)) if keys else []
     ranks = {row.code: Severity[row.severity.upper()] for row in MedicationClass.objects.all()} if keys else {}
-    return dict(answers) | {
-        code: [{**item, "classes": classes_of(item, rows, ranks)} for item in answers[code]] for code in lists
-    }
+    return {key: [{**item, "classes": classes_of(item, rows, ranks)} for item in items] for key, items in lists.items()}
 
 
 def classes_of(item: Mapping[str, Any], rows: Iterable[Medication], ranks: Mapping[str, Severity]) -> list[str]:

@@ -21,6 +21,7 @@ from clients.services.consents import (
 from clients.services.questionnaires import activate, next_version
 from clients.services.responses import (
     asked,
+    flags_between,
     flags_of,
     full_form_is_due,
     open_response,
@@ -341,14 +342,14 @@ class TestFlagsOfAClient:
 
         assert codes_on(ada, TODAY) == set()
 
-    def test_an_emergency_sign_counts_until_it_is_answered_anew(self, ada, now):
+    def test_an_emergency_sign_counts_for_every_day_and_is_not_taken_back_by_answering_anew(self, ada, now):
         send(ada, now)
         send_before(ada, TODAY, now + HOUR, calf_signs="yes")
         assert codes_on(ada, TODAY + 3 * WEEK) == {"clot_signs"}
 
         send_before(ada, TODAY + WEEK, now + WEEK, calf_signs="no")
 
-        assert codes_on(ada, TODAY + 3 * WEEK) == set()
+        assert codes_on(ada, TODAY + 3 * WEEK) == {"clot_signs"}
 
     def test_a_follow_up_counts_for_the_sessions_after_it(self, ada, now):
         send(ada, now)
@@ -362,6 +363,44 @@ class TestFlagsOfAClient:
         assert flags_of(ada, on=date(2027, 3, 3)).severity is Severity.STOP
         assert flags_of(ada, on=date(2027, 3, 4)).severity is Severity.REVIEW
         assert flags_of(ada, on=date(2028, 3, 4)).severity is Severity.ADAPT
+
+    def test_a_range_of_dates_is_weighed_in_stretches(self, ada, now):
+        send(ada, now, had_surgery="yes", surgeries=[{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}])
+
+        stretches = flags_between(ada.pk, TODAY, date(2027, 3, 31))
+
+        assert [(each.first, each.last) for each in stretches] == [
+            (TODAY, date(2027, 3, 3)),
+            (date(2027, 3, 4), date(2027, 3, 31)),
+        ]
+        assert [each.flags for each in stretches] == [flags_of(ada, on=TODAY), flags_of(ada, on=date(2027, 3, 4))]
+
+    def test_nothing_sent_is_known_after_one_query_and_withdrawn_answers_are_not_used(self, ada, now, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert flags_between(ada.pk, TODAY, TODAY) == []
+
+        send(ada, now)
+        withdraw_health_data(ada, now=now)
+
+        assert flags_between(ada.pk, TODAY, TODAY) == []
+
+    @pytest.mark.parametrize("later_forms", [0, 3])
+    def test_weighing_costs_the_same_however_many_forms_were_sent(self, ada, now, later_forms, django_assert_num_queries):
+        send(ada, now, takes_any="yes", med_list=[medicine("Eliquis")])
+        for week in range(later_forms):
+            on = TODAY + timedelta(weeks=week)
+            send(
+                ada,
+                now + timedelta(weeks=week),
+                kind="every",
+                session_on=on,
+                changed="no",
+                last_reaction="better",
+                soreness_now=0,
+            )
+
+        with django_assert_num_queries(9):
+            assert flags_between(ada.pk, TODAY, TODAY + timedelta(days=90))
 
     def test_answers_are_weighed_by_the_rules_of_their_own_version(self, ada, now, intake):
         send(ada, now, diabetes="tablets")

@@ -6,12 +6,25 @@ UNKNOT_ENGINE_CASES sets how many cases are tried (1,000 in every run, 100,000 i
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
 import pytest
 
-from booking.engine.slots import Busy, Practice, Shut, Situation, Therapist, Treatment, WeeklyHours, offers, why_not
+from booking.engine.slots import (
+    Busy,
+    LeftOut,
+    Practice,
+    Rule,
+    Shut,
+    Situation,
+    Therapist,
+    Treatment,
+    WeeklyHours,
+    offers,
+    why_not,
+)
 from booking.engine.spans import Span
 from booking.engine.zones import local_day
 from tests.booking.engine import brute
@@ -150,6 +163,10 @@ def some_case(random: Random):
         busy=tuple(busy),
         client_busy=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
     )
+    if random.random() < 0.3:
+        since = first + timedelta(days=random.randrange(-1, 4))
+        out = LeftOut(since, since + timedelta(days=random.randrange(3)), Rule.NOT_MATCHED)
+        situation = replace(situation, left_out={random.choice("abc"): [out]})
     return situation, therapists, first, last
 
 
