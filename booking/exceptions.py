@@ -44,6 +44,12 @@ class AgreementWithdrawn(BookingError):
     )
 
 
+class NotMatched(OutsideAvailability):
+    """The therapist declines to treat this client then. What decides that is an answer, so the words say nothing of it."""
+
+    message = _("This therapist cannot take this visit. Nothing was booked; please choose among the times of those who can.")
+
+
 class HoldOver(BookingError):
     message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 

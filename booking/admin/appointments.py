@@ -44,7 +44,9 @@ class AppointmentForm(forms.ModelForm):
         label=_("reason to lift a rule"),
         max_length=300,
         required=False,
-        help_text=_("Lifts notice, horizon, daily limits and skill; never an overlap, hours, leave or a closure."),
+        help_text=_(
+            "Lifts notice, horizon, daily limits, skill and who treats whom; never an overlap, hours, leave or a closure."
+        ),
     )
 
     class Meta:

@@ -217,13 +217,18 @@ class Situation:
     busy: Sequence[Busy] = ()
     client_busy: Sequence[Span] = ()  # the client's own sessions
     left_out: Mapping[Key, Sequence[LeftOut]] = field(default_factory=dict)  # by therapist
+    rest_days: int = 0  # that the client needs between two sessions
 
 
 class Offers:
     """The starts found: for each therapist one integer over the axis, and what is asked of it."""
 
-    def __init__(self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int], *, is_narrowed: bool = False) -> None:
+    def __init__(
+        self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int], *, is_narrowed: bool = False, rest_days: int = 0
+    ) -> None:
         self.axis = axis
+        #: whole days that a course has to leave between two sessions of this client
+        self.rest_days = rest_days
         #: whether somebody is left out on some of these dates because of who is to be treated
         self.is_narrowed = is_narrowed
         self._masks = masks
@@ -295,7 +300,7 @@ def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: dat
     practice, treatment = situation.practice, situation.treatment
     axis = Axis(practice.zone, first, last)
     if not axis.length:
-        return Offers(axis, dict.fromkeys(therapists, 0), {})
+        return Offers(axis, dict.fromkeys(therapists, 0), {}, rest_days=situation.rest_days)
 
     allowed = _window(situation, axis)
     shut = [shut.span for shut in (*practice.closures, *_holidays(practice, axis.first, axis.last))]
@@ -321,7 +326,7 @@ def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: dat
             mask &= ~_dates(axis, left_out.first, left_out.last)
         found[key] = mask
     narrowed = any(each.rule is Rule.NOT_MATCHED for key in found for each in situation.left_out.get(key, ()))
-    return Offers(axis, found, rooms, is_narrowed=narrowed)
+    return Offers(axis, found, rooms, is_narrowed=narrowed, rest_days=situation.rest_days)
 
 
 def startable(axis: Axis, therapist: Therapist, treatment: Treatment) -> int:

@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection
 from django.db.models import Q
 
 from booking.engine.slots import Rule, Why
-from booking.exceptions import BookingError, ClientBusy, OutsideAvailability, SlotTaken
+from booking.exceptions import BookingError, ClientBusy, NotMatched, OutsideAvailability, SlotTaken
 from booking.models import Appointment
 from booking.queries import availability, minute_of, moment_of, why_not
 from clients.models import Client
@@ -112,7 +112,8 @@ def require_offered(
 ) -> list[UUID | None]:
     """The room for each choice; the engine must offer every one of them.
 
-    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy or OutsideAvailability, with the choice and the reasons.
+    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy, NotMatched or OutsideAvailability, with the choice and
+    the reasons.
     """
     tz = treatment.location.tz
     dates = [choice.starts_at.astimezone(tz).date() for choice in choices]
@@ -142,6 +143,8 @@ def require_offered(
 
 def _refusal(why: Sequence[Why]) -> type[BookingError]:
     rules = {reason.rule for reason in why}
+    if rules == {Rule.NOT_MATCHED}:
+        return NotMatched
     if rules == {Rule.CLIENT_BUSY}:
         return ClientBusy
     if rules and rules <= TAKEN | {Rule.CLIENT_BUSY}:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -308,7 +308,7 @@ def _mend(
         if session not in other_rooms and session.client is not None:
             by_client[session.client].append(session)
     standing = _standing(sessions)
-    proposals = [_offer(client, own, why, standing, known, cause=cause, now=now) for client, own in by_client.items()]
+    proposals = [_offer(client, own, why, standing, cause=cause, now=now) for client, own in by_client.items()]
     return Consequences(tuple(proposals), tuple(other_rooms))
 
 
@@ -386,13 +386,12 @@ def _offer(
     sessions: Sequence[Appointment],
     why: Mapping[UUID, Why],
     standing: Mapping[UUID, Sequence[date]],
-    known: Rules,
     *,
     cause: str,
     now: datetime,
 ) -> Proposal:
     """Make one client's repair: plan all their dates, hold what is found, write it down and tell them."""
-    places = _places(client, sessions, standing, known, now)
+    places = _places(client, sessions, standing, now)
     dates = [_proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
     expires_at = _expiry(dates, now)
     repair = Repair.objects.create(
@@ -424,7 +423,6 @@ def _places(
     client: Client,
     sessions: Sequence[Appointment],
     standing: Mapping[UUID, Sequence[date]],
-    known: Rules,
     now: datetime,
 ) -> dict[UUID, _Place]:
     """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them."""
@@ -436,7 +434,7 @@ def _places(
     used: set[date] = set()
     for (series, _therapist, _treatment), own in alike.items():
         fixed = standing.get(series, ()) if series else ()
-        for session, start, place in _planned(client, own, fixed, used, moving, known, now):
+        for session, start, place in _planned(client, own, fixed, used, moving, now):
             places[session.pk] = place
             used.add(start.on)
     return places
@@ -448,7 +446,6 @@ def _planned(
     standing: Sequence[date],
     used: Collection[date],
     moving: Collection[UUID],
-    known: Rules,
     now: datetime,
 ) -> list[tuple[Appointment, Start, _Place]]:
     """Where sessions of one series, therapist and treatment go, as far as there is a place for them."""
@@ -460,8 +457,9 @@ def _planned(
     first = min(wish.earliest for wish in wanted.wishes)
     last = max(first, *(wish.latest for wish in wanted.wishes))
     offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
-    days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, rest))
-    plan = best_plan(wanted, known.treatments[treatment.pk].therapists, days)
+    wanted = replace(wanted, rest=rest.at_least(offers.rest_days))
+    days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, wanted.rest))
+    plan = best_plan(wanted, offers.therapists, days)
     placed = []
     for session, planned in zip(sessions, plan.dates, strict=True):
         if planned.placed is not None:

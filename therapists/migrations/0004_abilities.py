@@ -234,6 +234,7 @@ class Migration(migrations.Migration):
                     models.Q(("stance", "accept"), _negated=True), models.Q(("reason", ""), _negated=True), _connector="OR"
                 ),
                 name="conditionpolicy_accepts_with_reason",
+                violation_error_message="Treating what the form would have decided about first needs a reason.",
             ),
         ),
         migrations.AddConstraint(
@@ -247,6 +248,7 @@ class Migration(migrations.Migration):
                     models.Q(("stance", "accept"), _negated=True), models.Q(("reason", ""), _negated=True), _connector="OR"
                 ),
                 name="medicationpolicy_accepts_with_reason",
+                violation_error_message="Treating what the form would have decided about first needs a reason.",
             ),
         ),
         migrations.AddConstraint(

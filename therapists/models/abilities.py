@@ -39,7 +39,8 @@ class Policy(models.Model):
         abstract = True
         constraints = [
             models.CheckConstraint(
-                condition=~Q(stance=Stance.ACCEPT) | ~Q(reason=""), name="%(class)s_accepts_with_reason"
+                condition=~Q(stance=Stance.ACCEPT) | ~Q(reason=""), name="%(class)s_accepts_with_reason",
+                violation_error_message=_("Treating what the form would have decided about first needs a reason."),
             ),
         ]  # fmt: skip
 
