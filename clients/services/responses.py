@@ -203,6 +203,12 @@ def asks_for_form(client: Client, *, on: date) -> bool:
     return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
 
 
+def is_asked(kind: str) -> bool:
+    """Whether the version in use asks anything on an occasion."""
+    in_use = Question.objects.filter(section__questionnaire__state=Questionnaire.State.ACTIVE, is_retired=False)
+    return in_use.filter(section__when=kind).exists()
+
+
 # ---- which questions --------------------------------------------------------------------------------------------------------
 
 

@@ -43,25 +43,25 @@ def test_each_severity_has_its_word_for_one_session_and_in_lists(intake, book, p
     appointment = book()
     fill_in(practice.ada, now, **answers)
 
-    assert light_of(appointment) == light
-    assert lights_of([appointment]) == {appointment.pk: light}
+    assert light_of(appointment, now=now) == light
+    assert lights_of([appointment], now=now) == {appointment.pk: light}
     assert not ResponseView.objects.exists()
 
 
-def test_without_a_form_the_light_waits(intake, book):
+def test_without_a_form_the_light_waits(intake, book, now):
     appointment = book()
 
-    assert light_of(appointment) == lights_of([appointment])[appointment.pk] == Light.WAITING
+    assert light_of(appointment, now=now) == lights_of([appointment], now=now)[appointment.pk] == Light.WAITING
 
 
-def test_a_form_that_is_over_at_the_sessions_date_is_waited_for_but_a_stop_stands(intake, book, practice):
+def test_a_form_that_is_over_at_the_sessions_date_is_waited_for_but_a_stop_stands(intake, book, practice, now):
     long_ago = NINE - timedelta(days=intake.valid_days + 1)
     sessions = [book(), book(client=practice.bo, therapist=practice.jonas)]
     fill_in(practice.ada, long_ago, dob="1950-01-01")
     fill_in(practice.bo, long_ago, heart="recent")
 
-    assert [light_of(each) for each in sessions] == [Light.WAITING, Light.ON_HOLD]
-    assert list(lights_of(sessions).values()) == [Light.WAITING, Light.ON_HOLD]
+    assert [light_of(each, now=now) for each in sessions] == [Light.WAITING, Light.ON_HOLD]
+    assert list(lights_of(sessions, now=now).values()) == [Light.WAITING, Light.ON_HOLD]
 
 
 def test_withdrawn_answers_show_no_light(intake, book, practice, now):
@@ -69,7 +69,7 @@ def test_withdrawn_answers_show_no_light(intake, book, practice, now):
     fill_in(practice.ada, now, heart="recent")
     withdraw_health_data(practice.ada, now=now)
 
-    assert light_of(appointment) == lights_of([appointment])[appointment.pk] == Light.WAITING
+    assert light_of(appointment, now=now) == lights_of([appointment], now=now)[appointment.pk] == Light.WAITING
 
 
 def test_one_session_is_weighed_at_its_own_date(intake, book, practice, now):
@@ -77,8 +77,8 @@ def test_one_session_is_weighed_at_its_own_date(intake, book, practice, now):
     after = book(starts_at=datetime(2027, 4, 27, 9, tzinfo=UTC))
     fill_in(practice.ada, now, dob="1957-04-01")  # seventy between the two
 
-    assert [light_of(before), light_of(after)] == [Light.READY, Light.ADJUSTED]
-    assert set(lights_of([before, after]).values()) == {Light.READY}
+    assert [light_of(before, now=now), light_of(after, now=now)] == [Light.READY, Light.ADJUSTED]
+    assert set(lights_of([before, after], now=now).values()) == {Light.READY}
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -88,7 +88,7 @@ def test_many_lights_take_two_queries(intake, book, now, count, django_assert_nu
         fill_in(each.client, now)
 
     with django_assert_num_queries(2):
-        assert set(lights_of(sessions).values()) == {Light.READY}
+        assert set(lights_of(sessions, now=now).values()) == {Light.READY}
 
 
 class TestTheDesk:
