@@ -130,7 +130,7 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
 
 
 @transaction.atomic
-def submit_response(response: Response, *, by: User, on: date, now: datetime) -> Flags:
+def submit_response(response: Response, *, by: User | None, on: date, now: datetime) -> Flags:
     """Send a form: from now on it stays as it is. ``on`` is the date its flag is worked out for.
 
     The flag kept with a form sent before a later session is that of all answers which count then, and of its own with any other.
@@ -161,7 +161,9 @@ def submit_response(response: Response, *, by: User, on: date, now: datetime) ->
     return flags
 
 
-def _record_agreements(response: Response, questions: Iterable[Question], answers: Answers, *, by: User, now: datetime) -> None:
+def _record_agreements(
+    response: Response, questions: Iterable[Question], answers: Answers, *, by: User | None, now: datetime
+) -> None:
     for question in questions:
         if question.type == QuestionType.CONSENT and answers.get(question.code):
             record_agreement(response.client, question, by=by, now=now)
@@ -170,12 +172,14 @@ def _record_agreements(response: Response, questions: Iterable[Question], answer
 
 
 @transaction.atomic
-def read_response(response: Response, *, by: User, now: datetime) -> Answers:
+def read_response(response: Response, *, by: User | None, now: datetime) -> Answers:
     """The answers by question code. Whoever is not the client leaves a row that the client can see.
+
+    ``by`` is None for a client without a sign-in, who fills in a form on a tablet of the practice.
 
     Whether ``by`` may read them is for the caller to ask. Raises NoConsent for others once the consent was withdrawn.
     """
-    if response.client.user_id != by.pk:
+    if by is not None and response.client.user_id != by.pk:
         if not may_use_health_data(response.client):
             raise NoConsent
         ResponseView.objects.create(response=response, by=by, by_name=str(by), at=now)
