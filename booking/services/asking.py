@@ -77,6 +77,11 @@ def _is_next(session: Appointment, starts: Collection[datetime], now: datetime) 
     return not any(now < start < session.starts_at for start in starts)
 
 
+def session_before(session: Appointment) -> Appointment | None:
+    """The client's session before another one, left out those that did not take place."""
+    return _not_missed().filter(client=session.client_id, starts_at__lt=session.starts_at).order_by("-starts_at").first()
+
+
 def follow_ups(client: Client, *, now: datetime) -> list[Appointment]:
     """The sessions a client may still tell how they were, the latest first: from the day after until it closes by itself."""
     if not is_asked(ResponseKind.AFTER) or not may_use_health_data(client):

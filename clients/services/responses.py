@@ -70,6 +70,18 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
     return made
 
 
+#: The question whether anything changed since last time.
+CHANGED = "changed"
+
+
+@transaction.atomic
+def begin_before(client: Client, *, session_on: date, changed: bool, now: datetime) -> Response:
+    """Open the form before a later session, with the client's word on whether anything changed. Raises as ``open_response``."""
+    response = open_response(client, ResponseKind.EVERY, now=now, session_on=session_on)
+    _write(response, {CHANGED: "yes" if changed else "no"})
+    return response
+
+
 def _spots_marked_last(client: Client) -> Answers:
     """The places on the body, by question; how much they hurt is for the client to say anew."""
     marked = Answer.objects.filter(response__in=client.responses.current(), question__type=QuestionType.BODY_MAP)
