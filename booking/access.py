@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from booking.ical import GONE
 from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
+from booking.models.appointment import AppointmentQuerySet
 from booking.models.change import ChangeQuerySet
 from booking.models.waitlist import WaitlistQuerySet
 from clients.access import client_of
@@ -45,6 +46,13 @@ def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool
 def actor(request: HttpRequest) -> User | None:
     """Who is signed in; nobody where only a link was opened, which says to whom we wrote and not who reads it."""
     return request.user if isinstance(request.user, User) else None
+
+
+def own_sessions(user: User | AnonymousUser) -> AppointmentQuerySet:
+    """The sessions of the client who is signed in: what is asked about health is asked of nobody who only opened a link."""
+    client = client_of(user)
+    own = Appointment.objects.real().filter(client=client) if client else Appointment.objects.none()
+    return own.select_related("client__user", "therapist", "treatment__location")
 
 
 def therapist_of(user: User | AnonymousUser) -> Therapist | None:

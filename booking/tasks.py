@@ -7,11 +7,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
+from booking.services.asking import clients_here_since
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
+from clients.services.retention import forget
 
 log = structlog.get_logger(__name__)
 
@@ -56,3 +58,9 @@ def weigh_answers() -> None:
 @shared_task
 def escalate_decisions() -> None:
     escalate(timezone.now())
+
+
+@shared_task
+def forget_old_answers() -> None:
+    report = forget(now=timezone.now(), here_since=clients_here_since)
+    log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
+from booking.views import asking, changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
 
 app_name = "booking"
 
@@ -19,6 +19,8 @@ urlpatterns = [
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
     path("sessions/<uuid:pk>/intake/", treating.intake, name="session_intake"),
+    path("sessions/<uuid:pk>/before/", asking.before, name="before_session"),
+    path("sessions/<uuid:pk>/after/", asking.after, name="after_session"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
     path("waitlist/", waitlist.join, name="wish"),

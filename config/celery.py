@@ -32,7 +32,7 @@ app.conf.beat_schedule = {
     },
     "check promises": {"task": "booking.tasks.check_promises", "schedule": crontab(hour="2", minute="40")},
     "forget old answers": {
-        "task": "clients.tasks.forget_old_answers",
+        "task": "booking.tasks.forget_old_answers",
         "schedule": crontab(hour=3, minute=20),
         "options": {"expires": 3600},
     },

@@ -37,6 +37,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # at a start that is offered; what is posted there lacks what to move
     "booking:confirm_move": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:cancel": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    # a session that asks nothing now says so to its client
+    "booking:before_session": HER_FORM | {"ada": (200, 200)},
+    "booking:after_session": HER_FORM | {"ada": (200, 200)},
     "booking:undo": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:undo_booked": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:wish": dict.fromkeys(PEOPLE, (200, 403)) | {"ada": (200, 422), "bo": (200, 422)},
@@ -51,6 +54,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "intake:consents": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 404), "bo": (200, 404)},
     "intake:part": HER_FORM | {"ada": (200, 422)},
     "intake:form": HER_FORM | {"ada": (200, 422)},
+    "intake:brief": HER_FORM | {"ada": (200, 200)},  # a POST without an answer saves and shows it again
+    "intake:tablet": dict.fromkeys(PEOPLE, (410, 410)),  # for a token that never was
     "intake:copy": HER_ANSWERS | {"ada": (200, 405)},
     "intake:doctor": HER_ANSWERS | {"ada": (200, 405)},
     # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to

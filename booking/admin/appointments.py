@@ -223,7 +223,7 @@ class Lit(Protocol):
 class WithLights(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        lights = lights_of(self.result_list)
+        lights = lights_of(self.result_list, now=timezone.now())
         for appointment in self.result_list:
             appointment.light = lights[appointment.pk]
 
@@ -251,7 +251,7 @@ class AppointmentAdmin(admin.ModelAdmin):
     @admin.display(description=_("form"))
     def form_light(self, appointment: Appointment) -> str:
         """What the answers mean for the session's date, in one word: who may read them is somebody else."""
-        return str(light_of(appointment).label)
+        return str(light_of(appointment, now=timezone.now()).label)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WithLights

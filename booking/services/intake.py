@@ -26,6 +26,7 @@ from booking.enums import (
 )
 from booking.models import Appointment, AuditEntry, Clearance, Decision, Notification, SessionFlag
 from booking.notifications.outbox import enqueue
+from booking.services.asking import sessions_that_ask
 from booking.services.guard import lock_client
 from clients.exceptions import NoConsent
 from clients.models import Client, Consent, Response, ResponseKind
@@ -191,20 +192,21 @@ LIGHTS = {
 }
 
 
-def light_of(appointment: Appointment) -> Light:
+def light_of(appointment: Appointment, *, now: datetime) -> Light:
     """The light of one session. Nothing is logged: no answer is shown."""
-    return lights_of([appointment])[appointment.pk]
+    return lights_of([appointment], now=now)[appointment.pk]
 
 
-def lights_of(appointments: Collection[Appointment]) -> Mapping[UUID, Light]:
-    """The lights of many sessions in three queries, by what was weighed last."""
+def lights_of(appointments: Collection[Appointment], *, now: datetime) -> Mapping[UUID, Light]:
+    """The lights of many sessions in a few queries, by what was weighed last."""
     clients = {each.client_id for each in appointments}
     agreed = Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values("client")
     forms = Response.objects.current().filter(client__in=agreed, kind=ResponseKind.FIRST).select_related("questionnaire")
     latest: dict[UUID | None, Response] = {form.client_id: form for form in forms.order_by("submitted_at")}
     flags = {flag.appointment_id: flag for flag in SessionFlag.objects.filter(appointment__in=appointments)}
+    asking = sessions_that_ask(appointments, now=now)
     return {
-        each.pk: _light(flags.get(each.pk), is_due=is_over(latest.get(each.client_id), on=each.local_date))
+        each.pk: _light(flags.get(each.pk), is_due=each.pk in asking or is_over(latest.get(each.client_id), on=each.local_date))
         for each in appointments
     }
 

@@ -22,6 +22,7 @@ from booking.ical import GONE, calendar
 from booking.models import BookingRequest, Hold
 from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
+from booking.views.asking import asks_of
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.access import client_of
 from clients.models import Client, User
@@ -203,6 +204,7 @@ def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, proble
         "request_made": made,
         "appointments": appointments,
         "first": first,
+        **asks_of(request.user, now=now),
         "asks_for_form": asks_for_form(made.client, on=first.local_date),
         "gone": GONE,
         "client": made.client,

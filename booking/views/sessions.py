@@ -25,6 +25,7 @@ from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
 from booking.models import Appointment, AuditEntry, Change, PlannedDate
+from booking.views.asking import asks_of
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
 from clients.access import client_of
@@ -88,6 +89,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "undoable": _undoable(request, now),
         "problem": problem,
         "repairs": repairs_waiting(request, now),
+        **asks_of(request.user, now=now),
         "form": _form_wanted(client_of(request.user), [entry.session for entry in ahead]),
         **waiting_context(request, now),
     }

@@ -45,13 +45,14 @@ def week(request: HttpRequest) -> HttpResponse:
     therapist = therapist_of(request.user)
     if therapist is None:
         raise Http404
-    today = timezone.localdate(timezone.now(), therapist.location.tz)
+    now = timezone.now()
+    today = timezone.localdate(now, therapist.location.tz)
     sessions = list(
         sessions_given_by(therapist)
         .filter(local_date__range=(today, today + timedelta(days=AHEAD)))
         .order_by("local_date", "starts_at")
     )
-    lights = lights_of(sessions)
+    lights = lights_of(sessions, now=now)
     days = [
         (day, [(session, lights[session.pk]) for session in rows])
         for day, rows in groupby(sessions, key=lambda session: session.local_date)
@@ -68,7 +69,7 @@ def intake(request: HttpRequest, pk: UUID) -> HttpResponse:
     now = timezone.now()
     session = get_object_or_404(sessions_read_by(request.user, now), pk=pk)
     assert session.client is not None
-    context: dict[str, Any] = {"session": session, "light": light_of(session)}
+    context: dict[str, Any] = {"session": session, "light": light_of(session, now=now)}
     try:
         context |= _read(session, session.client, by=request.user, now=now)
     except NoConsent:

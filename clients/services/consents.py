@@ -34,7 +34,7 @@ def withdrew_health_data(client: Client) -> bool:
     return client.consents.filter(kind=HEALTH_DATA).exists() and not may_use_health_data(client)
 
 
-def record_agreement(client: Client, question: Question, *, by: User, now: datetime) -> None:
+def record_agreement(client: Client, question: Question, *, by: User | None, now: datetime) -> None:
     """Keep the very words agreed to; agreeing twice to one version changes nothing."""
     Consent.objects.standing().get_or_create(
         client=client,

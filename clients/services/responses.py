@@ -74,6 +74,18 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
     return made
 
 
+#: The question whether anything changed since last time.
+CHANGED = "changed"
+
+
+@transaction.atomic
+def begin_before(client: Client, *, session_on: date, changed: bool, now: datetime) -> Response:
+    """Open the form before a later session, with the client's word on whether anything changed. Raises as ``open_response``."""
+    response = open_response(client, ResponseKind.EVERY, now=now, session_on=session_on)
+    _write(response, {CHANGED: "yes" if changed else "no"})
+    return response
+
+
 def _spots_marked_last(client: Client) -> Answers:
     """The places on the body, by question; how much they hurt is for the client to say anew."""
     marked = Answer.objects.filter(response__in=client.responses.current(), question__type=QuestionType.BODY_MAP)
@@ -134,7 +146,7 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
 
 
 @transaction.atomic
-def submit_response(response: Response, *, by: User, on: date, now: datetime) -> Flags:
+def submit_response(response: Response, *, by: User | None, on: date, now: datetime) -> Flags:
     """Send a form: from now on it stays as it is. ``on`` is the date its flag is worked out for.
 
     The flag kept with a form sent before a later session is that of all answers which count then, and of its own with any other.
@@ -162,7 +174,9 @@ def submit_response(response: Response, *, by: User, on: date, now: datetime) ->
     return flags
 
 
-def _record_agreements(response: Response, questions: Iterable[Question], answers: Answers, *, by: User, now: datetime) -> None:
+def _record_agreements(
+    response: Response, questions: Iterable[Question], answers: Answers, *, by: User | None, now: datetime
+) -> None:
     for question in questions:
         if question.type == QuestionType.CONSENT and answers.get(question.code):
             record_agreement(response.client, question, by=by, now=now)
@@ -171,12 +185,14 @@ def _record_agreements(response: Response, questions: Iterable[Question], answer
 
 
 @transaction.atomic
-def read_response(response: Response, *, by: User, now: datetime) -> Answers:
+def read_response(response: Response, *, by: User | None, now: datetime) -> Answers:
     """The answers by question code. Whoever is not the client leaves a row that the client can see.
+
+    ``by`` is None for a client without a sign-in, who fills in a form on a tablet of the practice.
 
     Whether ``by`` may read them is for the caller to ask. Raises NoConsent for others once the consent was withdrawn.
     """
-    if response.client.user_id != by.pk:
+    if by is not None and response.client.user_id != by.pk:
         if not may_use_health_data(response.client):
             raise NoConsent
         ResponseView.objects.create(response=response, by=by, by_name=str(by), at=now)
@@ -202,6 +218,12 @@ def is_over(latest: Response | None, *, on: date) -> bool:
 def asks_for_form(client: Client, *, on: date) -> bool:
     """Whether a client is to be asked for the whole form before a session on a date; nobody is while no version is in use."""
     return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
+
+
+def is_asked(kind: str) -> bool:
+    """Whether the version in use asks anything on an occasion."""
+    in_use = Question.objects.filter(section__questionnaire__state=Questionnaire.State.ACTIVE, is_retired=False)
+    return in_use.filter(section__when=kind).exists()
 
 
 # ---- which questions --------------------------------------------------------------------------------------------------------

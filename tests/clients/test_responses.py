@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from clients.exceptions import Incomplete, NoConsent, NoQuestionnaire, Submitted
@@ -428,41 +426,40 @@ class TestFlagsOfAClient:
         assert {reason.code for reason in flags.reasons} == codes
 
 
+def nobody(limit):
+    return set()
+
+
 class TestForgetting:
-    def test_drafts_go_after_thirty_days_and_answers_years_after_the_last_session(self, ada, now):
-        sent, _flags = send(ada, now, session_on=date(2027, 3, 1))
+    def test_drafts_go_after_thirty_days_and_answers_years_after_they_were_sent(self, ada, now):
+        sent, _flags = send(ada, now)
         bo = ClientFactory()
         record_agreement(bo, health_data_question(), by=bo.user, now=now)
         draft = open_response(bo, "first", now=now)
 
-        assert forget(now=now + timedelta(days=30)).drafts == 0
-        assert forget(now=now + timedelta(days=30, minutes=1)).drafts == 1
+        assert forget(now=now + 30 * DAY, here_since=nobody).drafts == 0
+        assert forget(now=now + 30 * DAY + timedelta(minutes=1), here_since=nobody).drafts == 1
         assert not Response.objects.filter(pk=draft.pk).exists()
-        assert forget(now=datetime(2034, 2, 28, tzinfo=UTC)).responses == 0
-        assert forget(now=datetime(2034, 3, 2, tzinfo=UTC)).responses == 1
+        assert forget(now=datetime(2034, 2, 1, tzinfo=UTC), here_since=nobody).responses == 0
+        assert forget(now=datetime(2034, 2, 2, tzinfo=UTC), here_since=nobody).responses == 1
         assert not Response.objects.filter(pk=sent.pk).exists()
         assert not Answer.objects.exists()
         assert ada.consents.exists()
 
-    def test_a_later_session_keeps_all_answers_of_the_client(self, ada, now):
+    def test_what_was_sent_later_keeps_all_answers_of_the_client(self, ada, now):
         send(ada, now)
-        send(ada, now + timedelta(days=900), kind="every", session_on=date(2029, 7, 20), changed="no",
-             last_reaction="better", soreness_now=0)  # fmt: skip
+        send_before(ada, date(2029, 7, 20), now + 900 * DAY)
 
-        assert forget(now=datetime(2036, 1, 1, tzinfo=UTC)).responses == 0
-        assert forget(now=datetime(2036, 8, 1, tzinfo=UTC)).responses == 2
+        assert forget(now=datetime(2036, 7, 20, tzinfo=UTC), here_since=nobody).responses == 0
+        assert forget(now=datetime(2036, 8, 1, tzinfo=UTC), here_since=nobody).responses == 2
 
-    def test_a_dry_run_says_the_same_and_deletes_nothing(self, ada, now, settings):
+    def test_who_was_here_since_then_keeps_all_answers(self, ada, now):
         send(ada, now)
-        settings.INTAKE_KEEP_YEARS = -1
-        said = StringIO()
+        asked_about = []
 
-        call_command("forget_intake", dry_run=True, stdout=said)
-        assert Response.objects.count() == 1
-        call_command("forget_intake", stdout=said)
+        def ada_was(limit):
+            asked_about.append(limit)
+            return {ada.pk}
 
-        assert said.getvalue().splitlines() == [
-            "0 unfinished forms and 1 sent ones of 1 clients would be deleted.",
-            "0 unfinished forms and 1 sent ones of 1 clients deleted.",
-        ]
-        assert Response.objects.count() == 0
+        assert forget(now=datetime(2036, 2, 29, 8, tzinfo=UTC), here_since=ada_was).responses == 0
+        assert asked_about == [datetime(2029, 2, 28, 8, tzinfo=UTC)]

@@ -42,7 +42,7 @@ def test_a_session_on_hold_keeps_its_time_and_cannot_be_confirmed(intake, book, 
         set_status(session, AppointmentStatus.CONFIRMED, by=practice.finn, now=now)
 
     session.refresh_from_db()
-    assert (session.status, session.starts_at, light_of(session)) == (AppointmentStatus.BOOKED, NINE, Light.ON_HOLD)
+    assert (session.status, session.starts_at, light_of(session, now=now)) == (AppointmentStatus.BOOKED, NINE, Light.ON_HOLD)
 
 
 @pytest.mark.parametrize("status", ["confirmed", "in_session", "done"])
@@ -94,7 +94,7 @@ def test_a_clearance_covers_what_was_said_until_then_and_nothing_said_later(inta
 
     fill_in(practice.ada, now + timedelta(hours=1), **TWO_THINNERS, heart="recent")
 
-    assert light_of(session) == Light.ON_HOLD
+    assert light_of(session, now=now) == Light.ON_HOLD
 
 
 def test_a_clearance_with_a_last_day_does_not_lift_the_stop_of_later_sessions(intake, book_series, practice, now, clear):
@@ -126,7 +126,7 @@ def test_a_stop_is_not_taken_back_by_answering_again(intake, book, practice, now
 
     fill_in(practice.ada, now + timedelta(hours=1))
 
-    assert light_of(session) == light
+    assert light_of(session, now=now) == light
 
 
 def test_after_a_clearance_answering_again_is_as_good_as_before(intake, book, practice, now, clear):
@@ -136,7 +136,7 @@ def test_after_a_clearance_answering_again_is_as_good_as_before(intake, book, pr
 
     fill_in(practice.ada, now + timedelta(hours=1))
 
-    assert light_of(session) == Light.ADJUSTED  # what was cleared is still good to know
+    assert light_of(session, now=now) == Light.ADJUSTED  # what was cleared is still good to know
 
 
 def test_where_nothing_is_on_hold_nothing_is_recorded(intake, book, practice, now, clear):
@@ -157,7 +157,7 @@ def test_another_persons_clearance_lifts_nothing(intake, book, practice, now, cl
 
     clear()
 
-    assert light_of(hers) == Light.ON_HOLD
+    assert light_of(hers, now=now) == Light.ON_HOLD
 
 
 def test_the_client_is_told_without_a_word_about_health(intake, book, practice, now, clear):

@@ -41,10 +41,10 @@ def say(practice, tess, now):
 
 
 @pytest.mark.parametrize("outcome", [DecisionOutcome.APPROVED, DecisionOutcome.ADAPTED])
-def test_a_session_that_goes_ahead_is_shown_with_its_limits(session, say, outcome):
+def test_a_session_that_goes_ahead_is_shown_with_its_limits(session, say, outcome, now):
     say(session, outcome, Terms(pressure="light", regions=("CALF_L",), minutes=10, reason="gently"))
 
-    assert light_of(session) == Light.ADJUSTED
+    assert light_of(session, now=now) == Light.ADJUSTED
     assert Terms.of(Decision.objects.get()) == Terms("light", ("CALF_L",), 10, "gently")
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_decided_about_answers_nobody_saw(session, say, practice, now
     with pytest.raises(DecidedMeanwhile):
         say(session, DecisionOutcome.APPROVED, seen_round=1)
 
-    assert light_of(session) == Light.TO_CHECK
+    assert light_of(session, now=now) == Light.TO_CHECK
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_new_answer_is_decided_about_only_when_it_adds_something(session, say,
 
 def test_asking_a_doctor_first_puts_the_session_on_hold_until_the_clearance(session, say, practice, now):
     say(session, DecisionOutcome.DOCTOR_FIRST)
-    assert light_of(session) == Light.ON_HOLD
+    assert light_of(session, now=now) == Light.ON_HOLD
 
     record_clearance(practice.ada, given_by="Dr Patel", given_on=now.date(), reference="letter", by=practice.finn, now=now)
 
-    assert light_of(session) == Light.ADJUSTED
+    assert light_of(session, now=now) == Light.ADJUSTED
     [standing] = standings(practice.ada, [session]).values()
     assert (standing.state, standing.flags.everywhere.cap.name) == (FlagState.CLEAR, "LIGHT")
 
@@ -111,7 +111,7 @@ def test_who_is_turned_away_is_offered_somebody_else_at_the_nearest_time(session
     session.refresh_from_db()
     assert session.therapist == practice.jonas
     # he has not seen the answers yet
-    assert light_of(session) == Light.TO_CHECK
+    assert light_of(session, now=now) == Light.TO_CHECK
 
 
 def test_a_therapist_who_turned_a_client_away_is_not_offered_to_them(session, say, practice, now):
