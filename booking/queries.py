@@ -25,12 +25,13 @@ from django.db import connection
 from django.db.models import Prefetch
 
 from booking.engine import slots
+from booking.engine.history import Cleared, Decided, History
 from booking.engine.matching import NO_WISHES, Abilities, Ground, Match, Stance, Verdict, matched, suits
 from booking.engine.slots import Busy, LeftOut, Offer, Offers, Practice, Rule, Shut, Situation, WeeklyHours, Why
 from booking.engine.spans import Span
 from booking.engine.zones import local_date, local_day
-from booking.enums import BLOCKING
-from booking.models import Appointment
+from booking.enums import BLOCKING, TURNED_AWAY, DecisionOutcome
+from booking.models import Appointment, Clearance, Decision
 from clients.services.responses import known_of
 from clients.triage import Flags, Pressure, Record, Stretch
 from therapists.models import Closure, HoursOverride, Location, Room, Rulebook, Therapist, TimeOff, Treatment
@@ -169,9 +170,27 @@ def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datet
     record = known_of(client)
     if record is None:
         return None
-    abilities = rules_in_force(now).abilities
-    flags = {on: record.flags(on) for on in {on for _therapist, on in sessions}}
+    abilities, history = rules_in_force(now).abilities, history_of(client)
+    flags = {on: history.left_of(record.flags(on), on) for on in {on for _therapist, on in sessions}}
     return [matched(abilities.get(therapist, Abilities()), flags[on], record.wishes, daily=daily) for therapist, on in sessions]
+
+
+def history_of(client: UUID) -> History:
+    """What was decided and cleared about a client's answers, in two queries."""
+    decisions = Decision.objects.filter(client=client).order_by("-at")
+    return History(
+        [Cleared(frozenset(each.grounds), each.valid_until) for each in Clearance.objects.filter(client=client)],
+        [
+            Decided(
+                each.pk,
+                each.therapist_id,
+                frozenset(each.grounds),
+                turned_away=each.outcome in TURNED_AWAY,
+                doctor_first=each.outcome == DecisionOutcome.DOCTOR_FIRST,
+            )
+            for each in decisions
+        ],
+    )
 
 
 def _knowing(treatment: UUID, now: datetime) -> Rules:
@@ -242,11 +261,14 @@ def _left_out(
     if asking.overriding or not (record or asking.daily):
         return {}
     wishes = record.wishes if record else NO_WISHES
+    history = history_of(asking.client) if record and asking.client else History()
     found: defaultdict[UUID, list[LeftOut]] = defaultdict(list)
     for key in people:
         for stretch in stretches or [Stretch(asking.first, asking.last, Flags())]:
-            match = matched(known.abilities[key], stretch.flags, wishes, daily=asking.daily)
-            if match.verdict is Verdict.DECLINES:
+            flags = history.left_of(stretch.flags, stretch.last)
+            match = matched(known.abilities[key], flags, wishes, daily=asking.daily)
+            decided = history.about(key, match)
+            if decided.turned_away if decided else match.verdict is Verdict.DECLINES:
                 rule = Rule.NOT_DAILY if match.grounds == (Ground.DAILY,) else Rule.NOT_MATCHED
                 found[key].append(LeftOut(stretch.first, stretch.last, rule))
     return found

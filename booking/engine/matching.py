@@ -66,6 +66,12 @@ class Match:
     grounds: tuple[Ground, ...] = ()
     declined: tuple[Reason, ...] = ()
 
+    @property
+    def to_decide(self) -> frozenset[str]:
+        """What this therapist has to decide about before a booked session; a daily course is no question of a single one."""
+        own = {f"declines/{ground}" for ground in self.grounds if ground is not Ground.DAILY}
+        return self.flags.to_decide | {reason.ground for reason in self.declined} | own
+
 
 def matched(abilities: Abilities, flags: Flags, wishes: Wishes = NO_WISHES, *, daily: bool = False) -> Match:
     """Whether one therapist can treat somebody with these flags; ``daily``: in a session of a daily course."""

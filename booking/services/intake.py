@@ -6,26 +6,27 @@ for what time has done. Lists read what it stored; whoever reads one session's a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
+from booking.engine.history import Decided
+from booking.engine.matching import Match
 from booking.enums import (
     CHANGEABLE,
-    TURNED_AWAY,
     AppointmentStatus,
     AuditAction,
-    DecisionOutcome,
     FlagState,
     Light,
     NotificationKind,
 )
-from booking.models import Appointment, AuditEntry, Clearance, Decision, Notification, SessionFlag
+from booking.models import Appointment, AuditEntry, Decision, Notification, SessionFlag
 from booking.notifications.outbox import enqueue
+from booking.queries import history_of, matches
 from booking.services.asking import sessions_that_ask
 from booking.services.guard import lock_client
 from clients.exceptions import NoConsent
@@ -51,39 +52,36 @@ class Standing:
     decision: Decision | None
 
 
-def standings(client: Client, sessions: Sequence[Appointment]) -> dict[UUID, Standing]:
+def standings(client: Client, sessions: Sequence[Appointment], *, now: datetime) -> dict[UUID, Standing]:
     """Where sessions of one client stand, by id; nothing while nothing was sent. Raises NoConsent once that was withdrawn."""
     record = record_of(client.pk)
     if record is None:
         return {}
-    by_date = {on: record.flags(on) for on in {session.local_date for session in sessions}}
-    clearances = list(client.clearances.all())
-    decisions = list(client.decisions.all())
-    return {each.pk: _standing(each, by_date[each.local_date], clearances, decisions) for each in sessions}
+    history = history_of(client.pk)
+    decisions = {decision.pk: decision for decision in client.decisions.all()}
+    asked = [(session.therapist_id, session.local_date) for session in sessions]
+    found = matches(client.pk, asked, now=now) or []
+    return {
+        session.pk: _standing(match, history.about(session.therapist_id, match), decisions)
+        for session, match in zip(sessions, found, strict=True)
+    }
 
 
-def _standing(session: Appointment, said: Flags, clearances: Iterable[Clearance], decisions: Iterable[Decision]) -> Standing:
-    flags = said.cleared(_cleared_for(session.local_date, clearances))
-    own = (each for each in decisions if each.therapist_id == session.therapist_id)
-    decision = next((each for each in own if flags.to_decide <= set(each.grounds)), None)
-    if flags.severity is Severity.STOP:
-        return Standing(flags, FlagState.ON_HOLD, flags.stops, decision)
-    if not flags.to_decide:
-        return Standing(flags, FlagState.CLEAR, frozenset(), decision)
-    return Standing(flags, _decided(decision), flags.to_decide, decision)
+def _standing(match: Match, decided: Decided | None, decisions: Mapping[UUID, Decision]) -> Standing:
+    decision = decisions[decided.key] if decided else None
+    if match.flags.severity is Severity.STOP:
+        return Standing(match.flags, FlagState.ON_HOLD, match.flags.stops, decision)
+    if not match.to_decide:
+        return Standing(match.flags, FlagState.CLEAR, frozenset(), decision)
+    return Standing(match.flags, _decided(decided), match.to_decide, decision)
 
 
-def _cleared_for(on: date, clearances: Iterable[Clearance]) -> frozenset[str]:
-    standing = (each for each in clearances if each.valid_until is None or on <= each.valid_until)
-    return frozenset(ground for each in standing for ground in each.grounds)
-
-
-def _decided(decision: Decision | None) -> FlagState:
-    if decision is None:
+def _decided(decided: Decided | None) -> FlagState:
+    if decided is None:
         return FlagState.TO_DECIDE
-    if decision.outcome in TURNED_AWAY:
+    if decided.turned_away:
         return FlagState.DECLINED
-    return FlagState.ON_HOLD if decision.outcome == DecisionOutcome.DOCTOR_FIRST else FlagState.DECIDED
+    return FlagState.ON_HOLD if decided.doctor_first else FlagState.DECIDED
 
 
 # ---- weighing ---------------------------------------------------------------------------------------------------------------
@@ -100,7 +98,7 @@ def weigh(client: Client, *, now: datetime) -> None:
     ahead = Appointment.objects.filter(client=client, status__in=OPEN, ends_at__gt=now)
     sessions = list(ahead.select_related("therapist__user").order_by("starts_at", "pk"))
     try:
-        found = standings(client, sessions) if client.responses.submitted().exists() else {}
+        found = standings(client, sessions, now=now) if client.responses.submitted().exists() else {}
     except NoConsent:
         found = {}
     if not found:

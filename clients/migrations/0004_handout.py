@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clients", "0002_intake"),
+        ("clients", "0003_longer_and_rested"),
     ]
 
     operations = [

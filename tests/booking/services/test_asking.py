@@ -129,15 +129,14 @@ class TestTheLight:
 
         assert light_of(weekly[2], now=at) == lights_of(weekly, now=at)[weekly[2].pk] == Light.READY
 
-    def test_an_emergency_sign_stops_every_session_until_it_is_answered_anew(self, weekly, practice):
+    def test_an_emergency_sign_stops_every_session_and_is_not_taken_back_by_the_next_form(self, weekly, practice):
         send(practice.ada, "every", weekly[1], NINE + 6 * DAY, **NOTHING_NEW | {"chest_breath": "unsure"})
         at = NINE + WEEK + HOUR
         assert light_of(weekly[2], now=at) == lights_of(weekly, now=at)[weekly[2].pk] == Light.ON_HOLD
 
         send(practice.ada, "every", weekly[2], NINE + 13 * DAY, **NOTHING_NEW)
 
-        at = NINE + 13 * DAY
-        assert light_of(weekly[2], now=at) == lights_of(weekly, now=at)[weekly[2].pk] == Light.READY
+        assert light_of(weekly[2], now=NINE + 13 * DAY) == Light.ON_HOLD
 
 
 class TestAfter:

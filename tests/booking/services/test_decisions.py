@@ -96,7 +96,7 @@ def test_asking_a_doctor_first_puts_the_session_on_hold_until_the_clearance(sess
     record_clearance(practice.ada, given_by="Dr Patel", given_on=now.date(), reference="letter", by=practice.finn, now=now)
 
     assert light_of(session, now=now) == Light.ADJUSTED
-    [standing] = standings(practice.ada, [session]).values()
+    [standing] = standings(practice.ada, [session], now=now).values()
     assert (standing.state, standing.flags.everywhere.cap.name) == (FlagState.CLEAR, "LIGHT")
 
 
@@ -120,6 +120,53 @@ def test_a_therapist_who_turned_a_client_away_is_not_offered_to_them(session, sa
 
     assert {offer.therapist for offer in availability(client=practice.ada.pk, **asked)} == {practice.jonas.pk}
     assert {offer.therapist for offer in availability(client=practice.bo.pk, **asked)} == {practice.tess.pk, practice.jonas.pk}
+
+
+class TestTheTherapistsOwnPolicy:
+    """A session that is booked already: what a new answer makes of it is for its therapist to decide."""
+
+    @pytest.mark.parametrize(
+        ("stance", "medicine_class", "name", "state"),
+        [
+            ("review", "NSAID", "ibuprofen", FlagState.TO_DECIDE),
+            ("decline", "NSAID", "ibuprofen", FlagState.TO_DECIDE),
+            ("accept", "ANTICOAG", "Eliquis", FlagState.CLEAR),
+            ("accept", "ANTIPLATELET", "Eliquis", FlagState.TO_DECIDE),
+            ("accept", "CHEMO", "cisplatin", FlagState.ON_HOLD),
+        ],
+    )
+    def test_raises_lowers_or_declines_but_never_softens_a_stop(
+        self, intake, book, practice, now, stance, medicine_class, name, state
+    ):
+        practice.tess.medication_policies.create(medication_class=medicine_class, stance=stance, reason="trained for it")
+        hers, his = book(), book(client=practice.bo, therapist=practice.jonas)
+        for each in (practice.ada, practice.bo):
+            fill_in(each, now, takes_any="yes", med_list=[medicine(name)])
+
+        assert SessionFlag.objects.get(appointment=hers).state == state
+        usual = {"ibuprofen": FlagState.CLEAR, "Eliquis": FlagState.TO_DECIDE, "cisplatin": FlagState.ON_HOLD}
+        assert SessionFlag.objects.get(appointment=his).state == usual[name]
+
+    def test_a_medicine_they_do_not_treat_moves_the_client_to_somebody_who_does(self, intake, book, practice, now, say):
+        practice.tess.medication_policies.create(medication_class="NSAID", stance="decline")
+        session = book()
+        fill_in(practice.ada, now, takes_any="yes", med_list=[medicine("ibuprofen")])
+
+        say(session, DecisionOutcome.DECLINED)
+
+        [replacement] = Repair.objects.get().replacements.all()
+        assert (replacement.therapist, replacement.starts_at) == (practice.jonas, NINE)
+
+    def test_who_decides_for_one_client_in_spite_of_it_is_offered_to_them_again(self, intake, book, practice, now, say):
+        practice.tess.medication_policies.create(medication_class="NSAID", stance="decline")
+        session = book()
+        fill_in(practice.ada, now, takes_any="yes", med_list=[medicine("ibuprofen")])
+        asked = {"first": NINE.date(), "last": NINE.date(), "now": now, "client": practice.ada.pk}
+        assert {offer.therapist for offer in availability(practice.treatment.pk, **asked)} == {practice.jonas.pk}
+
+        say(session, DecisionOutcome.APPROVED)
+
+        assert practice.tess.pk in {offer.therapist for offer in availability(practice.treatment.pk, **asked)}
 
 
 class TestWhenNobodyDecides:
