@@ -161,14 +161,14 @@ def first_free(
     return None
 
 
-def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datetime, daily: bool = False) -> list[Match] | None:
-    """How each of these therapists can treat a client on its date; None where nothing is known of the client.
+def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datetime, daily: bool = False) -> list[Match]:
+    """How each of these therapists can treat a client on its date; none at all where nothing is known of the client.
 
     By the rules as this transaction sees them. A therapist who takes no bookings any more fits as anybody would.
     """
     record = known_of(client)
     if record is None:
-        return None
+        return []
     abilities = rules_in_force(now).abilities
     flags = {on: record.flags(on) for on in {on for _therapist, on in sessions}}
     return [matched(abilities.get(therapist, Abilities()), flags[on], record.wishes, daily=daily) for therapist, on in sessions]

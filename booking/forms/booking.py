@@ -175,6 +175,15 @@ def course_of(rhythm: str, count: int, offer: Offer, *, wished: UUID | None) -> 
     return Course(starts_on=offer.day, phases=phases, minutes=(offer.minute,), therapists=therapists)
 
 
+def rhythm_of(course: Course) -> tuple[str, int]:
+    """How often, and how many: what ``course_of`` made the course of."""
+    last = course.phases[-1]
+    if isinstance(last.rhythm, Once):
+        return Rhythm.ONCE, 1
+    rhythm = Rhythm.BOTH if len(course.phases) > 1 else Rhythm.DAILY if course.is_daily else Rhythm.WEEKLY
+    return rhythm, last.count or len(course.wishes)
+
+
 def reassure(field: forms.Field) -> None:
     """Let the errors of a field end by saying that nothing is lost."""
     field.error_messages = {

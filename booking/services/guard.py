@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import IntegrityError, connection
 from django.db.models import Q
 
+from booking.engine.matching import Verdict
+from booking.engine.recurrence import Course, Rest
 from booking.engine.slots import Rule, Why
-from booking.exceptions import BookingError, ClientBusy, NotMatched, OutsideAvailability, SlotTaken
+from booking.exceptions import BookingError, ClientBusy, NotMatched, OutsideAvailability, SlotTaken, TooClose
 from booking.models import Appointment
-from booking.queries import availability, minute_of, moment_of, why_not
+from booking.queries import availability, matches, minute_of, moment_of, why_not
 from clients.models import Client
 from therapists.models import Room, Therapist, Treatment
 
@@ -139,6 +141,19 @@ def require_offered(
         free = offers.rooms(instant)
         rooms.append(free[0] if free else None)
     return rooms
+
+
+def require_matched(client: Client, sessions: Sequence[tuple[UUID, date]], *, course: Course | None, now: datetime) -> None:
+    """Check times that were chosen before it was known for whom: each therapist treats this client on its date.
+
+    ``course`` is what the sessions were planned as. Raises NotMatched, and TooClose where they leave too little rest.
+    """
+    found = matches(client.pk, sessions, now=now, daily=course is not None and course.is_daily)
+    if any(match.verdict is Verdict.DECLINES for match in found):
+        raise NotMatched
+    rest = Rest(max((match.flags.rest_days for match in found), default=0))
+    if not rest.allows(sorted(on for _therapist, on in sessions)):
+        raise TooClose
 
 
 def _refusal(why: Sequence[Why]) -> type[BookingError]:

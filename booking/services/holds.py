@@ -12,12 +12,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from booking.engine.recurrence import Course
 from booking.enums import AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import HoldOver, KeyReused, TooManyHolds
 from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
 from booking.notifications.outbox import enqueue
 from booking.services.appointments import facts, unsaved_appointment
-from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_offered
+from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_matched, require_offered
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -127,7 +128,8 @@ def book_hold(
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
     KeyReused. ``undo_for``: how long it can be undone and its notice waits. ``joining`` is a series of theirs in which a single
     held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
-    of the times.
+    of the times, NotMatched when a therapist declines to treat this client, TooClose when they need more rest; what is held stays
+    held then.
     """
     lock_client(client.pk)
     hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
@@ -142,6 +144,8 @@ def book_hold(
     appointments = list(hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at"))
     if len(appointments) != hold.size:
         raise HoldOver
+    course = Course.from_json(hold.course) if hold.course else None
+    require_matched(client, [(each.therapist_id, each.local_date) for each in appointments], course=course, now=now)
 
     request = BookingRequest.objects.create(
         client=client, key=key, content=content, created_at=now, undo_until=now + undo_for if undo_for else None
