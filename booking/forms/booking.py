@@ -106,7 +106,7 @@ class WhatForm(AreasForm):
         choices_of(self, "treatment").choices = [(key, _described(row)) for key, row in self.treatments.items()]
         choices_of(self, "therapist").choices = [
             (ANYONE, _choice(_("Anyone suitable"), soonest.get(ANYONE, ""), _("You see the most free times this way."))),
-            *((str(row.pk), _choice(row.name, soonest.get(str(row.pk), ""), row.focus)) for row in therapists),
+            *((str(row.pk), _choice(row.name, soonest.get(str(row.pk), ""), _known_for(row))) for row in therapists),
         ]
         choices_of(self, "rhythm").choices = [
             (value, format_html('{}<span class="desc">{}</span>', label, detail)) for value, label, detail in Rhythm.LABELS
@@ -271,6 +271,11 @@ def _described(treatment: Treatment) -> str:
         "price": money(treatment.price, treatment.location.currency),
     }
     return _choice(treatment.name, meta, treatment.description, number=True)
+
+
+def _known_for(therapist: Therapist) -> str:
+    """Neck, shoulder and jaw · English, German"""
+    return " · ".join(filter(None, [therapist.focus, ", ".join(therapist.language_names)]))
 
 
 def _choice(name: Any, meta: Any, desc: Any, *, number: bool = False) -> str:
