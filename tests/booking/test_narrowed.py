@@ -17,13 +17,14 @@ from booking.engine.planner import Outcome, Start
 from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Rule
 from booking.enums import Fit, HoldState
-from booking.exceptions import NotAllowed, NotMatched, TooClose
+from booking.exceptions import NotAllowed, NotMatched, TooClose, TooShort
 from booking.models import Appointment, FreedTime, Hold
 from booking.queries import availability, first_free, matches, why_not
 from booking.services.candidates import askers_by_fit, suiting
+from booking.services.changes import Move, move_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
-from booking.services.repairs import foresee
+from booking.services.repairs import change_rules, foresee
 from booking.services.replan import First, replan
 from booking.services.series import hold_course, plan_course
 from booking.services.waitlist import wish
@@ -244,6 +245,107 @@ class TestRest:
         hold = hold_course(course(), rested.treatment, owner="x", now=now, client=rested.ada)
 
         assert self.apart(hold) == [7, 7]
+
+
+class TestALongerFirstSession:
+    """The practice gives fifteen minutes more to whoever takes tablets for diabetes; a session takes thirty."""
+
+    @pytest.fixture
+    def longer(self, practice, intake, now):
+        FlagRule.objects.filter(code="diabetes").update(extra_minutes=15)
+        fill_in(practice.ada, now, diabetes="tablets")
+        return practice
+
+    def minutes(self, sessions):
+        return [each.length // timedelta(minutes=1) for each in sorted(sessions, key=lambda each: each.starts_at)]
+
+    def test_it_has_to_fit_before_closing_and_is_booked_at_its_length(self, longer, book, now):
+        last = {client: offers_of(longer, now, client=client.pk).of(TUESDAY)[-1].minute for client in (longer.ada, longer.bo)}
+        assert last == {longer.ada: 16 * 60 + 15, longer.bo: 16 * 60 + 30}
+
+        session = book()
+
+        assert self.minutes([session]) == [45]
+        assert session.blocked_until == session.ends_at + longer.treatment.turnaround
+        assert self.minutes([book(client=longer.bo, therapist=longer.jonas)]) == [30]
+
+    def test_only_the_first_of_a_course_is_longer(self, longer, now):
+        hold = hold_course(course(), longer.treatment, owner="x", now=now, client=longer.ada)
+
+        assert self.minutes(hold.appointments.all()) == [45, 30, 30]
+        booked = book_hold(hold, client=longer.ada, key=uuid4(), by=longer.ada.user, now=now)
+        assert self.minutes(booked.appointments) == self.minutes(Appointment.objects.all()) == [45, 30, 30]
+
+    @pytest.mark.parametrize(("status", "length"), [("booked", 30), ("done", 30), ("no_show", 45), ("cancelled", 45)])
+    def test_it_is_the_first_only_where_none_before_it_was_given_or_stands(self, longer, book, status, length):
+        first = book()
+
+        first.status = status
+        first.save()
+
+        assert self.minutes([book(starts_at=NINE + 2 * DAY)]) == [length]
+
+    def test_moving_keeps_it_as_long(self, longer, book, now):
+        session = book()
+        move_sessions([Move(session, longer.tess.pk, NINE + 2 * DAY)], by=longer.finn, now=now)
+
+        session.refresh_from_db()
+        assert self.minutes([session]) == [45]
+
+    def test_times_held_before_signing_in_are_lengthened_on_booking(self, longer, now):
+        hold = hold_choices([Choice(longer.tess.pk, NINE)], owner="x", treatment=longer.treatment, now=now)
+        assert self.minutes(hold.appointments.all()) == [30]
+
+        book_hold(hold, client=longer.ada, key=uuid4(), by=longer.ada.user, now=now)
+
+        [session] = Appointment.objects.all()
+        assert self.minutes([session]) == [45]
+        assert session.blocked_until == NINE + timedelta(minutes=55)
+
+    def test_where_the_next_session_is_in_the_way_nothing_is_booked_and_all_stays_held(self, longer, book, now):
+        book(client=longer.bo, starts_at=NINE + timedelta(minutes=45))
+        hold = hold_choices([Choice(longer.tess.pk, NINE)], owner="x", treatment=longer.treatment, now=now)
+
+        with pytest.raises(TooShort):
+            book_hold(hold, client=longer.ada, key=uuid4(), by=longer.ada.user, now=now)
+
+        hold.refresh_from_db()
+        assert hold.state == HoldState.LIVE
+        assert self.minutes(hold.appointments.all()) == [30]
+
+    def test_another_room_is_taken_where_the_held_one_is_taken_next(self, longer, book, now):
+        hold = hold_choices([Choice(longer.tess.pk, NINE)], owner="x", treatment=longer.treatment, now=now)
+        held = hold.appointments.get()
+        other = book(client=longer.bo, therapist=longer.jonas, starts_at=NINE + timedelta(minutes=45))
+        Appointment.objects.filter(pk=other.pk).update(room=held.room_id)
+
+        [session] = book_hold(hold, client=longer.ada, key=uuid4(), by=longer.ada.user, now=now).appointments
+
+        session.refresh_from_db()
+        assert session.room_id != held.room_id
+        assert self.minutes([session]) == [45]
+
+    def test_a_replacement_is_as_long(self, longer, book, now):
+        book()
+
+        def leave():
+            return TimeOff.objects.create(therapist=longer.tess, starts_at=NINE, ends_at=NINE + timedelta(hours=8))
+
+        agreed = foresee(leave, now=now).signature
+        change_rules(leave, cause=lambda: "leave", by=longer.finn, now=now, agreed=agreed)
+
+        assert self.minutes(Appointment.objects.filter(status="held")) == [45]
+
+    def test_the_page_says_that_it_takes_longer_and_nothing_of_why(self, client, longer):
+        address = reverse("booking:when") + f"?treatment={longer.treatment.pk}&therapist=anyone&day=2027-03-09"
+        sentence = "We take 15 minutes more for your first session, at the same price."
+        assert sentence not in text(client.get(address))
+        client.force_login(longer.ada.user)
+
+        page = text(client.get(address))
+
+        assert sentence in page
+        assert "diabetes" not in page.lower()
 
 
 class TestConfirming:
