@@ -50,6 +50,16 @@ class NotMatched(OutsideAvailability):
     message = _("This therapist cannot take this visit. Nothing was booked; please choose among the times of those who can.")
 
 
+class TooShort(NotMatched):
+    message = _("Your first session takes longer than this time allows. Nothing was booked; please choose another time.")
+
+
+class TooClose(NotMatched):
+    message = _(
+        "You need more days of rest between two sessions than these dates leave. Nothing was booked; please plan them anew."
+    )
+
+
 class HoldOver(BookingError):
     message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 

@@ -113,9 +113,10 @@ def availability(
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
     ``therapists`` narrows those who can do the treatment; ``client`` adds that client's own sessions, leaves out who declines to
-    treat them and puts whom they prefer first; ``ignoring`` are appointments about to be moved or let go; ``moving`` are the
-    client's sessions that keep their place until later, so that only the client's own time counts as free of them; ``daily``: in
-    a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps, skill and who treats whom.
+    treat them, puts whom they prefer first and asks for as long a first session as they need; ``ignoring`` are appointments about
+    to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that only the client's own
+    time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
+    skill and who treats whom.
     """
     asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding)
     people, situation = _ask(asking)
@@ -162,17 +163,20 @@ def first_free(
     return None
 
 
-def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datetime, daily: bool = False) -> list[Match] | None:
-    """How each of these therapists can treat a client on its date; None where nothing is known of the client.
+def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datetime, daily: bool = False) -> list[Match]:
+    """How each of these therapists can treat a client on its date; none at all where nothing is known of the client.
 
     By the rules as this transaction sees them. A therapist who takes no bookings any more fits as anybody would.
     """
     record = known_of(client)
     if record is None:
-        return None
+        return []
     abilities, history = rules_in_force(now).abilities, history_of(client)
     flags = {on: history.left_of(record.flags(on), on) for on in {on for _therapist, on in sessions}}
-    return [matched(abilities.get(therapist, Abilities()), flags[on], record.wishes, daily=daily) for therapist, on in sessions]
+    return [
+        history.settled(therapist, matched(abilities.get(therapist, Abilities()), flags[on], record.wishes, daily=daily))
+        for therapist, on in sessions
+    ]
 
 
 def history_of(client: UUID) -> History:
@@ -230,17 +234,18 @@ class Asking:
 def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
     """Who can do it and all that bears on it, by rules that were in force when what is taken was read."""
     known = _knowing(asking.treatment, asking.now)
-    record = known_of(asking.client) if asking.client and not asking.overriding else None
+    record = known_of(asking.client) if asking.client else None
+    stretches = record.stretches(asking.first, asking.last) if record else []
+    extra, first_before = _first_session(stretches, asking)
     while True:
         offered = known.treatments[asking.treatment]
         people = _people(known, offered, asking.therapists, asking.overriding)
-        busy, own, revision = _taken(known, offered, people, asking)
+        busy, own, revision = _taken(known, offered, people, asking, extra)
         if revision == known.revision:
             asked = offered.treatment
             if asking.overriding:
                 asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
             practice = known.practices[offered.location]
-            stretches = record.stretches(asking.first, asking.last) if record else []
             situation = Situation(
                 practice,
                 asked,
@@ -249,6 +254,8 @@ def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
                 own,
                 left_out=_left_out(known, people, record, stretches, asking),
                 rest_days=max((stretch.flags.rest_days for stretch in stretches), default=0),
+                extra=extra,
+                first_before=first_before,
             )
             return _preferred_first(known, people, record), situation
         known = _read_rules(asking.now)
@@ -266,12 +273,22 @@ def _left_out(
     for key in people:
         for stretch in stretches or [Stretch(asking.first, asking.last, Flags())]:
             flags = history.left_of(stretch.flags, stretch.last)
-            match = matched(known.abilities[key], flags, wishes, daily=asking.daily)
-            decided = history.about(key, match)
-            if decided.turned_away if decided else match.verdict is Verdict.DECLINES:
+            match = history.settled(key, matched(known.abilities[key], flags, wishes, daily=asking.daily))
+            if match.verdict is Verdict.DECLINES:
                 rule = Rule.NOT_DAILY if match.grounds == (Ground.DAILY,) else Rule.NOT_MATCHED
                 found[key].append(LeftOut(stretch.first, stretch.last, rule))
     return found
+
+
+def _first_session(stretches: Sequence[Stretch], asking: Asking) -> tuple[int, int | None]:
+    """How much longer a first session of this client is, and the instant of their first one beside those that make room."""
+    extra = max((stretch.flags.extra_minutes for stretch in stretches), default=0)
+    if not extra:
+        return 0, None
+    own = Appointment.objects.filter(client=asking.client, status__in=BLOCKING)
+    others = own.exclude(pk__in=[*asking.ignoring, *asking.moving])
+    earliest = others.order_by("starts_at").values_list("starts_at", flat=True).first()
+    return extra, minute_of(earliest) if earliest else None
 
 
 def _preferred_first(known: Rules, people: dict[UUID, slots.Therapist], record: Record | None) -> dict[UUID, slots.Therapist]:
@@ -310,12 +327,12 @@ BLOCKING_LIST = ", ".join(f"'{status}'" for status in BLOCKING)
 
 
 def _taken(
-    known: Rules, offered: Offered, people: Mapping[UUID, slots.Therapist], asking: Asking
+    known: Rules, offered: Offered, people: Mapping[UUID, slots.Therapist], asking: Asking, extra: int
 ) -> tuple[list[Busy], list[Span], int | None]:
     """What is taken near these dates, the client's own sessions, and the revision of the rules at that moment."""
     zone = known.practices[offered.location].zone
     treatment = offered.treatment
-    reach = treatment.length + treatment.turnaround
+    reach = treatment.length + extra + treatment.turnaround
     margin = timedelta(days=2)  # for dates that a zone skipped, which have no start of their own
     begin = local_day(zone, asking.first).start or minute_of(datetime.combine(asking.first, time(0), UTC) - margin)
     end = local_day(zone, asking.last).end or minute_of(datetime.combine(asking.last, time(0), UTC) + margin)

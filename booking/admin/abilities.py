@@ -24,7 +24,7 @@ from therapists.models import BodyArea, ConditionPolicy, MedicationPolicy, Paink
 
 class TherapistForm(forms.ModelForm):
     areas = forms.MultipleChoiceField(
-        label=_("body areas treated"),
+        label=_("Body areas treated"),
         choices=BodyArea.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -100,7 +100,7 @@ class PolicyForm(forms.ModelForm):
         return data
 
 
-class PolicyInline(admin.TabularInline):
+class PolicyInline(admin.StackedInline):
     extra = 0
     readonly_fields = ("set_by", "set_at")
     about: ClassVar[str]
@@ -117,7 +117,7 @@ class PolicyInline(admin.TabularInline):
 class MedicationPolicyInline(PolicyInline):
     model = MedicationPolicy
     about = "medication_class"
-    fields = ("medication_class", "stance", "reason", "set_by", "set_at")
+    fields = (("medication_class", "stance"), "reason", ("set_by", "set_at"))
     verbose_name_plural = _("medicines: where this therapist differs from the severity of the class")
 
     def known(self) -> Mapping[str, Known]:
@@ -127,7 +127,7 @@ class MedicationPolicyInline(PolicyInline):
 class ConditionPolicyInline(PolicyInline):
     model = ConditionPolicy
     about = "condition"
-    fields = ("condition", "stance", "reason", "set_by", "set_at")
+    fields = (("condition", "stance"), "reason", ("set_by", "set_at"))
     verbose_name_plural = _("conditions: where this therapist differs from the rules of the form")
 
     def known(self) -> Mapping[str, Known]:

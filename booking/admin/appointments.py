@@ -21,6 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.engine.slots import Rule
 from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, Light
 from booking.exceptions import BookingError
@@ -60,7 +61,7 @@ class AppointmentForm(forms.ModelForm):
                 with transaction.atomic():
                     self.instance = self.write(data, timezone.now())
             except BookingError as refusal:
-                self.add_error(None, [str(refusal.message), *self.in_the_way(data)])
+                self.add_error(None, [str(refusal.message), *self.left_out(refusal, data), *self.in_the_way(data)])
         return data
 
     def write(self, data: dict[str, Any], now: datetime) -> Appointment:
@@ -77,6 +78,13 @@ class AppointmentForm(forms.ModelForm):
         if instant is None or at.second:
             raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
         return moment_of(instant)
+
+    def left_out(self, refusal: BookingError, data: dict[str, Any]) -> list[str]:
+        """Why a therapist is left out for this client: that they are, never by which answer."""
+        if not any(reason.rule is Rule.NOT_MATCHED for reason in refusal.detail.get("why", ())):
+            return []
+        said = gettext("By what this client’s form says, %(therapist)s does not treat them on %(day)s. A reason lifts this rule.")
+        return [said % {"therapist": data["therapist"], "day": date_format(data["local_date"], "D j M")}]
 
     def in_the_way(self, data: dict[str, Any]) -> list[str]:
         """Who has the therapist or the client at that time, in words."""

@@ -6,11 +6,11 @@ A decision or a clearance stands for the grounds it was made on, so it holds for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from booking.engine.matching import Match
+from booking.engine.matching import Match, Verdict
 from booking.engine.slots import Key
 from clients.triage import Flags
 
@@ -48,3 +48,10 @@ class History:
         """The decision of a therapist that covers everything there is to decide; None too where there is nothing."""
         own = (each for each in self.decided if each.therapist == therapist)
         return next((each for each in own if match.to_decide <= each.grounds), None) if match.to_decide else None
+
+    def settled(self, therapist: Key, match: Match) -> Match:
+        """The match with what this therapist decided about just this client, which goes before their policies."""
+        decided = self.about(therapist, match)
+        if decided is None:
+            return match
+        return replace(match, verdict=Verdict.DECLINES if decided.turned_away else Verdict.REVIEW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,7 +11,7 @@ from booking.enums import NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditActi
 from booking.exceptions import CannotChange, OnHold
 from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
-from booking.services.guard import Choice, lock, overlap_raises, require_offered
+from booking.services.guard import Choice, Place, lock, overlap_raises, require_offered
 from booking.services.intake import weigh
 from booking.services.policy import require_agreement, require_override
 from clients.models import Client, User
@@ -32,14 +31,14 @@ WHERE = (
 )
 
 
-def unsaved_appointment(treatment: Treatment, choice: Choice, *, room_id: UUID | None) -> Appointment:
+def unsaved_appointment(treatment: Treatment, choice: Choice, place: Place) -> Appointment:
     """The row for one session: its wall time in the practice's zone and the instants derived from it."""
     local = choice.starts_at.astimezone(treatment.location.tz)
-    ends_at = choice.starts_at + treatment.length
+    ends_at = choice.starts_at + place.length
     return Appointment(
         therapist_id=choice.therapist_id,
         treatment=treatment,
-        room_id=room_id,
+        room_id=place.room_id,
         zone=treatment.location.zone,
         local_date=local.date(),
         local_time=local.time(),
@@ -71,8 +70,8 @@ def book_appointment(
     require_agreement(client, by=by)
     choice = Choice(therapist.pk, starts_at)
     lock(client=client, therapists=[therapist.pk], treatments=[treatment], now=now)
-    [room_id] = require_offered(treatment, [choice], client=client, now=now, override=require_override(by, override_reason))
-    appointment = unsaved_appointment(treatment, choice, room_id=room_id)
+    [place] = require_offered(treatment, [choice], client=client, now=now, override=require_override(by, override_reason))
+    appointment = unsaved_appointment(treatment, choice, place)
     appointment.client = client
     with overlap_raises():
         appointment.save(force_insert=True)

@@ -45,7 +45,7 @@ from booking.models import (
 from booking.notifications.outbox import enqueue
 from booking.queries import availability, minute_of, moment_of
 from booking.services.appointments import WHERE, unsaved_appointment
-from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
+from booking.services.guard import Choice, Place, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
 from booking.services.intake import weigh
 from booking.services.policy import bound, late_ones, require_movable, require_override
@@ -333,9 +333,9 @@ def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client,
     for treatment, group in groupby(ordered, key=lambda move: rows[move.appointment.pk].treatment):
         own = list(group)
         choices = [Choice(move.therapist_id, move.starts_at) for move in own]
-        rooms = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
-        for move, choice, room_id in zip(own, choices, rooms, strict=True):
-            _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, room_id=room_id))
+        places = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
+        for move, choice, place in zip(own, choices, places, strict=True):
+            _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, place))
 
 
 def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, Any]], now: datetime) -> None:
@@ -351,7 +351,7 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             room_id = UUID(was["room"]) if was["room"] else None
             if room_id not in free and free:
                 room_id = free[0]
-            _put(current, unsaved_appointment(treatment, choice, room_id=room_id))
+            _put(current, unsaved_appointment(treatment, choice, Place(room_id, current.length)))
             current.status, current.moves = was["status"], was["moves"]
 
 

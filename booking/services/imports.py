@@ -16,7 +16,7 @@ from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry, Series
 from booking.queries import moment_of
 from booking.services.appointments import unsaved_appointment
-from booking.services.guard import Choice, overlap_raises
+from booking.services.guard import Choice, Place, overlap_raises
 from clients.models import Client
 from therapists.models import Treatment
 
@@ -75,7 +75,9 @@ def _unsaved(row: Imported, now: datetime) -> Appointment:
             _("A session on %(date)s cannot be “%(state)s”. Nothing was taken over.")
             % {"date": row.on, "state": row.status.label}
         )
-    appointment = unsaved_appointment(row.treatment, Choice(row.therapist_id, starts_at), room_id=row.room_id)
+    appointment = unsaved_appointment(
+        row.treatment, Choice(row.therapist_id, starts_at), Place(row.room_id, row.treatment.length)
+    )
     appointment.client = row.client
     appointment.status = row.status
     appointment.series = row.series

@@ -60,7 +60,7 @@ def standings(client: Client, sessions: Sequence[Appointment], *, now: datetime)
     history = history_of(client.pk)
     decisions = {decision.pk: decision for decision in client.decisions.all()}
     asked = [(session.therapist_id, session.local_date) for session in sessions]
-    found = matches(client.pk, asked, now=now) or []
+    found = matches(client.pk, asked, now=now)
     return {
         session.pk: _standing(match, history.about(session.therapist_id, match), decisions)
         for session, match in zip(sessions, found, strict=True)

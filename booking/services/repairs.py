@@ -45,7 +45,7 @@ from booking.notifications.outbox import enqueue
 from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
 from booking.services.appointments import unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
-from booking.services.guard import Choice, lock, lock_client
+from booking.services.guard import Choice, Place, lock, lock_client
 from booking.services.holds import let_go
 from booking.services.policy import require_agreement
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
@@ -375,10 +375,10 @@ def _standing(sessions: Iterable[Appointment]) -> dict[UUID, list[date]]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a session would go."""
+    """Where a session would go, and what was found there."""
 
     choice: Choice
-    room_id: UUID | None
+    found: Place
 
 
 def _offer(
@@ -460,12 +460,14 @@ def _planned(
     wanted = replace(wanted, rest=rest.at_least(offers.rest_days))
     days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, wanted.rest))
     plan = best_plan(wanted, offers.therapists, days)
-    placed = []
+    placed: list[tuple[Appointment, Start, _Place]] = []
     for session, planned in zip(sessions, plan.dates, strict=True):
         if planned.placed is not None:
             choice = _choice(treatment, planned.placed)
-            rooms = offers.rooms(minute_of(choice.starts_at))
-            placed.append((session, planned.placed, _Place(choice, rooms[0] if rooms else None)))
+            instant = minute_of(choice.starts_at)
+            rooms = offers.rooms(instant)
+            length = treatment.length + (0 if placed else offers.extra(instant)) * MINUTE
+            placed.append((session, planned.placed, _Place(choice, Place(rooms[0] if rooms else None, length))))
     return placed
 
 
@@ -504,7 +506,7 @@ def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, _Place], *, now
     for session in sessions:
         place = places.get(session.pk)
         if place is not None:
-            slot = unsaved_appointment(session.treatment, place.choice, room_id=place.room_id)
+            slot = unsaved_appointment(session.treatment, place.choice, place.found)
             slot.status, slot.hold, slot.held_until = AppointmentStatus.HELD, hold, until
             slots.append(slot)
     Appointment.objects.bulk_create(slots)

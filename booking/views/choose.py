@@ -19,10 +19,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking.access import holder
-from booking.engine.recurrence import InvalidCourse
+from booking.engine.recurrence import Course, InvalidCourse
 from booking.engine.slots import Offer, Offers
 from booking.exceptions import BookingError
-from booking.forms.booking import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
+from booking.forms.booking import (
+    ANYONE,
+    MOST_SESSIONS,
+    AreasForm,
+    Rhythm,
+    WhatForm,
+    WhenForm,
+    course_of,
+    days_of_week,
+    rhythm_of,
+)
+from booking.models import Hold
 from booking.queries import availability, first_free, moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
@@ -180,6 +191,7 @@ def times_context(offers: Offers, shown: date, treatment: Treatment, now: dateti
         "form": form,
         "zone": treatment.location.zone,
         "is_narrowed": offers.is_narrowed,
+        "extra_minutes": max((offers.extra(offer.instant) for offer in form.offers.values()), default=0),
         "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
     }
 
@@ -217,6 +229,12 @@ def day_asked(request: HttpRequest) -> date | None:
     except ValueError:
         return None
     return day if abs(day - timezone.localdate()) <= YEARS else None
+
+
+def times_for_anyone(hold: Hold) -> str:
+    """The address of the times for what was held, with anyone suitable."""
+    rhythm, count = rhythm_of(Course.from_json(hold.course))
+    return f"{reverse('booking:when')}?{Wanted(hold.treatment, None, rhythm, count).query}"
 
 
 def one_a_time(offers: Iterable[Offer]) -> list[Offer]:

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from booking.access import may_see_request
 from booking.enums import HoldState, Outcome
-from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, UndoOver
+from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import GONE, calendar
 from booking.models import BookingRequest, Hold
 from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
 from booking.views.asking import asks_of
+from booking.views.choose import times_for_anyone
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.access import client_of
 from clients.models import Client, User
@@ -142,11 +143,19 @@ def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: date
         return over(request, hold)
     except AgreementWithdrawn:
         return _agreement_first(request, hold)
+    except NotMatched as refusal:
+        return _choose_again(request, hold, refusal, now)
     except BookingError as refusal:
         return _you(request, hold, ConfirmForm(), now, stage="confirm", client=client, problem=str(refusal))
     if agreed:
         record_booking_consent(client, by=request.user, now=now)
     return redirect("booking:booked", booked.request.pk)
+
+
+def _choose_again(request: HttpRequest, hold: Hold, refusal: NotMatched, now: datetime) -> HttpResponse:
+    """Who signed in cannot be treated as chosen. Nothing says why; what is held stays held, and others can be chosen."""
+    context = {"step": "when", "problem": str(refusal), "again_url": times_for_anyone(hold), **held_context(hold, now)}
+    return render(request, "booking/choose_again.html", context, status=409)
 
 
 def _you(

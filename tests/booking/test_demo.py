@@ -8,11 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from booking.admin.abilities import known_classes, known_conditions
 from booking.models import Appointment, Notification, Repair, Series
 from booking.queries import rules
 from clients.models import Response
 from clients.services.responses import flags_of
-from therapists.models import Location, Room, Therapist, Treatment, WorkingHours
+from therapists.models import ConditionPolicy, Location, MedicationPolicy, Room, Therapist, Treatment, WorkingHours
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -56,6 +57,13 @@ def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):
     )
 
     assert 0.5 < booked / working < 0.7
+
+
+def test_what_its_therapists_say_is_about_things_the_form_knows(demo):
+    assert {policy.medication_class for policy in MedicationPolicy.objects.all()} <= known_classes().keys()
+    assert {policy.condition for policy in ConditionPolicy.objects.all()} <= known_conditions().keys()
+    assert MedicationPolicy.objects.filter(stance="decline").exists()
+    assert Therapist.objects.exclude(languages=[]).count() == 5
 
 
 def test_a_practice_that_is_there_is_left_alone(demo):

@@ -37,10 +37,16 @@ from clients.services.demonstration import load_demonstration_answers
 from therapists.models import (
     BodyArea,
     Closure,
+    ConditionPolicy,
+    Gender,
     HolidayOpening,
     HoursOverride,
     Location,
+    MedicationPolicy,
+    Painkiller,
+    Pressure,
     Room,
+    Stance,
     Therapist,
     TimeOff,
     Treatment,
@@ -84,6 +90,42 @@ PEOPLE: list[tuple[str, str, str, list[tuple[tuple[int, ...], str, str, int]]]] 
         "Long-standing pain",
         "Part-time, with time to listen.",
         [((TUE, THU), "09:00", "14:00", 1), ((MON,), "13:00", "18:00", 2)],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Able:
+    """Whom somebody treats: their own fields, and policies as (code, stance, reason)."""
+
+    fields: dict[str, Any]
+    medicines: tuple[tuple[str, str, str], ...] = ()
+    conditions: tuple[tuple[str, str, str], ...] = ()
+    painkillers: tuple[tuple[str, str], ...] = ()
+
+
+#: In the order of PEOPLE.
+ABLE = [
+    Able(
+        {"gender": Gender.FEMALE, "languages": ["en"]},
+        medicines=(("NSAID", Stance.REVIEW, ""), ("ANTIPLATELET", Stance.ACCEPT, "Agreed with the practice's physician in May")),
+        painkillers=(("Ibuprofen gel 5 %", "not on broken skin"), ("Paracetamol 500 mg", "")),
+    ),
+    Able(
+        {"gender": Gender.MALE, "languages": ["en", "de"], "least_pressure": Pressure.MEDIUM},
+        medicines=(("ANTICOAG", Stance.DECLINE, ""),),
+        conditions=(("pregnant", Stance.DECLINE, ""), ("bones", Stance.DECLINE, "")),
+        painkillers=(("Ibuprofen gel 5 %", ""),),
+    ),
+    Able(
+        {"gender": Gender.FEMALE, "languages": ["en", "ar", "fr"]},
+        conditions=(("injuries", Stance.ACCEPT, "Trained in sports injuries, certificate of 2023"),),
+        painkillers=(("Diclofenac gel 1 %", "up to three times a day"),),
+    ),
+    Able({"gender": Gender.MALE, "languages": ["en"], "gives_daily": False}),
+    Able(
+        {"languages": ["en", "es"], "most_pressure": Pressure.MEDIUM},
+        conditions=(("pregnant", Stance.ACCEPT, "Trained for pregnancy, certificate of 2022"),),
     ),
 ]
 ROOMS = ["Room 1", "Room 2", "Room 3", "Room 4"]
@@ -201,7 +243,7 @@ def load(now: datetime) -> str:
     )
     today = now.astimezone(location.tz).date()
     random = Random(today.toordinal())
-    therapists = [_therapist(location, today, *facts) for facts in PEOPLE]
+    therapists = [_therapist(location, today, able, *facts) for able, facts in zip(ABLE, PEOPLE, strict=True)]
     rooms = [Room.objects.create(location=location, name=name) for name in ROOMS]
     treatments = [_treatment(location, place, offer, therapists, rooms) for place, offer in enumerate(OFFERS)]
     _exceptions(location, therapists, today)
@@ -382,9 +424,24 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _therapist(
-    location: Location, today: date, name: str, focus: str, about: str, hours: list[tuple[tuple[int, ...], str, str, int]]
+    location: Location,
+    today: date,
+    able: Able,
+    name: str,
+    focus: str,
+    about: str,
+    hours: list[tuple[tuple[int, ...], str, str, int]],
 ) -> Therapist:
-    therapist = Therapist.objects.create(location=location, name=name, focus=focus, about=about)
+    therapist = Therapist.objects.create(location=location, name=name, focus=focus, about=about, **able.fields)
+    MedicationPolicy.objects.bulk_create(
+        MedicationPolicy(therapist=therapist, medication_class=code, stance=stance, reason=reason)
+        for code, stance, reason in able.medicines
+    )
+    ConditionPolicy.objects.bulk_create(
+        ConditionPolicy(therapist=therapist, condition=code, stance=stance, reason=reason)
+        for code, stance, reason in able.conditions
+    )
+    Painkiller.objects.bulk_create(Painkiller(therapist=therapist, name=name, note=note) for name, note in able.painkillers)
     WorkingHours.objects.bulk_create(
         WorkingHours(
             therapist=therapist,

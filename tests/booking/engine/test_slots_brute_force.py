@@ -198,6 +198,26 @@ def test_why_not_names_a_rule_exactly_for_what_is_not_offered(shard):
                 assert (not rules) == bool(found.on(key, day) >> minute & 1), f"case {case}, {key} {day} {minute}"
 
 
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_first_session_is_offered_where_the_longer_one_fits_and_any_other_where_it_itself_does(shard):
+    for case in range(shard, CASES // 5, SHARDS):
+        random = Random(case)
+        situation, therapists, first, last = some_case(random)
+        longer = replace(situation, treatment=replace(situation.treatment, length=situation.treatment.length + 15))
+        before = random.choice([None, situation.now + random.randrange(-1000, 6000)])
+        asked = replace(situation, extra=15, first_before=before)
+
+        found = offers(asked, therapists, first, last)
+
+        plain, long = brute.offered(situation, therapists, first, last), brute.offered(longer, therapists, first, last)
+        firsts = {key: instant for key, instant in long.items() if before is None or instant < before}
+        others = {key: instant for key, instant in plain.items() if before is not None and instant >= before}
+        assert {(o.therapist, o.day, o.minute): o.instant for o in found} == firsts | others, f"case {case}"
+        for (key, day, minute), instant in list((plain | long).items())[:40]:
+            assert (not why_not(asked, (key, therapists[key]), day, minute)) == ((key, instant) in found)
+            assert found.extra(instant) == (15 if before is None or instant < before else 0)
+
+
 def test_the_cases_are_not_trivial():
     sizes = []
     for case in range(200):
