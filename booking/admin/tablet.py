@@ -41,6 +41,4 @@ def tablet_page(model_admin: admin.ModelAdmin[Appointment], request: HttpRequest
         "address": address,
         "until": now + LASTS,
     }
-    response = TemplateResponse(request, "admin/booking/appointment/tablet.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "admin/booking/appointment/tablet.html", context)
