@@ -115,6 +115,12 @@ def money(value: Any, currency: str) -> str:
 
 
 @register.filter
+def signed(value: int) -> str:
+    """−3, 0, +2"""
+    return f"{value:+d}".replace("-", "−") if value else "0"
+
+
+@register.filter
 def knot(outcome: str) -> str:
     """The word by which the style sheet knows an outcome."""
     return {Outcome.OTHER_THERAPIST: "other", Outcome.NOT_POSSIBLE: "lost"}.get(Outcome(outcome), outcome)
