@@ -135,7 +135,10 @@ class Chart:
         better = {x: (stage.change or -1) <= 0 for x, stage in columns}
         before = [(x, stage.before, better[x]) for x, stage in columns]
         after = [(x, stage.after, not better[x]) for x, stage in columns]
-        scored = [[(x, stage.scores.get(name), True) for x, stage in columns] for name in course.activities]
+        highest = {x: max(stage.scores.values(), default=0) for x, stage in columns}
+        scored = [
+            [(x, score := stage.scores.get(name), score == highest[x]) for x, stage in columns] for name in course.activities
+        ]
         return cls(
             columns,
             _line(gettext("before"), "before", before, TOP),
@@ -160,7 +163,7 @@ class Chart:
         lowest = 0
         for line in sorted(self.lines, key=lambda line: line.marks[-1].y):
             lowest = max(line.marks[-1].y + 5, lowest + 17)
-            placed.append((line.name, self.columns[-1][0] + 14, lowest))
+            placed.append((line.name, line.marks[-1].x + 14, lowest))
         return placed
 
     @property
