@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import asking, changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
+from booking.views import asking, changes, choose, confirm, held, links, plan, progress, repairs, sessions, treating, waitlist
 
 app_name = "booking"
 
@@ -21,6 +21,8 @@ urlpatterns = [
     path("sessions/<uuid:pk>/intake/", treating.intake, name="session_intake"),
     path("sessions/<uuid:pk>/before/", asking.before, name="before_session"),
     path("sessions/<uuid:pk>/after/", asking.after, name="after_session"),
+    path("sessions/<uuid:pk>/progress/", progress.session_progress, name="session_progress"),
+    path("progress/", progress.progress, name="progress"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
     path("waitlist/", waitlist.join, name="wish"),

@@ -61,6 +61,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to
     "booking:therapist": TESS_ONLY_READ,
     "booking:session_intake": TESS_ONLY_READ,
+    "booking:session_progress": TESS_ONLY_READ,
+    "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
 }

@@ -149,6 +149,7 @@ def address(name, world):
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
         "booking:session_intake": world.session,
+        "booking:session_progress": world.session,
         "booking:before_session": world.session,
         "booking:after_session": world.session,
         "booking:series_calendar": world.hers,

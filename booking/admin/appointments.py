@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 from django import forms
 from django.apps import apps
@@ -13,14 +14,16 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.tablet import tablet_page
 from booking.engine.slots import Rule
 from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, Light
@@ -246,7 +249,7 @@ class AppointmentAdmin(admin.ModelAdmin):
     ordering = ("-starts_at",)
     autocomplete_fields = ("client", "treatment", "therapist")
     inlines: ClassVar[list[Any]] = [AuditInline]
-    read = ("client", "treatment", "when", "room", "price", "series", "form_light", "changes")
+    read = ("client", "treatment", "when", "room", "price", "series", "form_light", "on_tablet", "changes")
 
     @admin.display(description=_("starts"), ordering="starts_at")
     def when(self, appointment: Appointment) -> str:
@@ -260,6 +263,18 @@ class AppointmentAdmin(admin.ModelAdmin):
     def form_light(self, appointment: Appointment) -> str:
         """What the answers mean for the session's date, in one word: who may read them is somebody else."""
         return str(light_of(appointment, now=timezone.now()).label)
+
+    @admin.display(description=_("on a tablet"))
+    def on_tablet(self, appointment: Appointment) -> str:
+        address = reverse("admin:booking_appointment_tablet", args=[appointment.pk])
+        return format_html('<a href="{}">{}</a>', address, gettext("Let the client fill in the form here"))
+
+    def get_urls(self) -> list[URLPattern]:
+        def on_tablet(request: HttpRequest, pk: UUID) -> HttpResponse:
+            return tablet_page(self, request, pk)
+
+        page = path("<uuid:pk>/tablet/", self.admin_site.admin_view(on_tablet), name="booking_appointment_tablet")
+        return [page, *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WithLights

@@ -15,7 +15,7 @@ from booking.ical import GONE
 from booking.models import Appointment
 from clients.models import Client, Consent, Response, ResponseKind
 from clients.services.consents import HEALTH_DATA, may_use_health_data
-from clients.services.responses import is_asked, is_over
+from clients.services.responses import asks_for_form, is_asked, is_over
 
 #: Still to come or about to begin, so that a client can be asked something first.
 ASKED_BEFORE = (*CHANGEABLE, AppointmentStatus.ARRIVED)
@@ -75,6 +75,15 @@ def _had_one_since(full: Response, starts: Collection[datetime], now: datetime) 
 
 def _is_next(session: Appointment, starts: Collection[datetime], now: datetime) -> bool:
     return not any(now < start < session.starts_at for start in starts)
+
+
+def form_wanted(session: Appointment, *, now: datetime) -> ResponseKind | None:
+    """The form that a session still waits for from its client, if any."""
+    if session.client is None or session.status not in ASKED_BEFORE or session.starts_at <= now:
+        return None
+    if asks_for_form(session.client, on=session.local_date):
+        return ResponseKind.FIRST
+    return ResponseKind.EVERY if sessions_that_ask([session], now=now) else None
 
 
 def session_before(session: Appointment) -> Appointment | None:

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+from qrcode.main import QRCode
 
 from booking.enums import Outcome
 from booking.models import Appointment
@@ -39,6 +41,22 @@ def _drawing(name: str) -> SafeString:
 def icon(name: str) -> SafeString:
     """An icon beside a word; screen readers skip it."""
     return format_html('<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', _drawing(name))
+
+
+@register.simple_tag
+def qr_code(text: str) -> SafeString:
+    """A code to scan, with the quiet margin that scanners need; black on white in every theme."""
+    code = QRCode(border=4)
+    code.add_data(text)
+    rows = code.get_matrix()
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
+    return format_html(
+        '<svg viewBox="0 0 {0} {0}" role="img" aria-label="{1}" shape-rendering="crispEdges">'
+        '<rect width="{0}" height="{0}" fill="#fff"/><path fill="#000" d="{2}"/></svg>',
+        len(rows),
+        gettext("Code to scan with the tablet"),
+        path,
+    )
 
 
 @register.simple_block_tag
@@ -94,6 +112,12 @@ def money(value: Any, currency: str) -> str:
     sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency, f"{currency} ")
     amount = formats.number_format(value, decimal_pos=0 if value == int(value) else 2)
     return f"{sign}{amount}"
+
+
+@register.filter
+def signed(value: int) -> str:
+    """−3, 0, +2"""
+    return f"{value:+d}".replace("-", "−") if value else "0"
 
 
 @register.filter

@@ -94,7 +94,15 @@ class Arranged:
         return [part for part in self.form.parts if self.went and part.question.code in WentForm.ASKED]
 
     @property
-    def others(self) -> list[Part]:
+    def needed(self) -> list[Part]:
+        return [part for part in self._others if part.question.required]
+
+    @property
+    def optional(self) -> list[Part]:
+        return [part for part in self._others if not part.question.required]
+
+    @property
+    def _others(self) -> list[Part]:
         apart = {part.question.code for part in (*self.signs, *self.after)}
         return [part for part in self.form.parts if part.question.code not in apart]
 

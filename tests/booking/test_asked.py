@@ -61,7 +61,7 @@ class TestTheCard:
         said = text(ada.get("/sessions/"))
 
         assert "Anything changed since 9 March?" in said
-        assert "We ask before Tuesday 16 March" in said
+        assert "Before Tue 16 Mar, please." in said
 
     def test_is_gone_once_answered_and_asks_nobody_else(self, ada, sessions, practice):
         page = begin(ada, sessions[1], changed="no")
@@ -82,7 +82,7 @@ class TestTheCard:
         said = text(ada.get(f"/booked/{made.pk}/"))
 
         assert "Anything changed since 9 March?" in said
-        assert "We ask before Monday 15 March" in said
+        assert "Before Mon 15 Mar, please." in said
 
     def test_whoever_is_not_signed_in_comes_back_after_signing_in(self, sessions):
         address = f"/sessions/{sessions[1].pk}/before/"
