@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -143,6 +143,14 @@ def find_other_therapists(client: Client, *, by: User | None, now: datetime, cau
     known = rules_in_force(now)
     turned_away = ahead(now).filter(client=client, flag__state=FlagState.DECLINED)
     return _mend(unkept(turned_away, known), (), known, cause=cause, by=by, now=now)
+
+
+def nearest_elsewhere(session: Appointment, *, now: datetime) -> Proposed:
+    """What its client would be offered if the therapist of a session turned them away. Nothing is locked, written or held."""
+    assert session.client is not None
+    why = {session.pk: Why(Rule.NOT_MATCHED)}
+    places = _places(session.client, [session], why, _standing([session]), rules_in_force(now), now)
+    return _proposed(session, why[session.pk], places.get(session.pk))
 
 
 @transaction.atomic
@@ -390,7 +398,7 @@ def _offer(
     now: datetime,
 ) -> Proposal:
     """Make one client's repair: plan all their dates, hold what is found, write it down and tell them."""
-    places = _places(client, sessions, standing, known, now)
+    places = _places(client, sessions, why, standing, known, now)
     dates = [_proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
     expires_at = _expiry(dates, now)
     repair = Repair.objects.create(
@@ -421,20 +429,26 @@ def _offer(
 def _places(
     client: Client,
     sessions: Sequence[Appointment],
+    why: Mapping[UUID, Why],
     standing: Mapping[UUID, Sequence[date]],
     known: Rules,
     now: datetime,
 ) -> dict[UUID, _Place]:
-    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them."""
+    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them.
+
+    Whoever turned the client away from one of them gets none of them.
+    """
     alike: defaultdict[tuple[UUID | None, UUID, UUID], list[Appointment]] = defaultdict(list)
     for session in sessions:
         alike[session.series_id, session.therapist_id, session.treatment_id].append(session)
     moving = [session.pk for session in sessions]
     places: dict[UUID, _Place] = {}
     used: set[date] = set()
-    for (series, _therapist, _treatment), own in alike.items():
+    for (series, therapist, treatment), own in alike.items():
         fixed = standing.get(series, ()) if series else ()
-        for session, start, place in _planned(client, own, fixed, used, moving, known, now):
+        gone = any(why[session.pk].rule == Rule.NOT_MATCHED for session in own)
+        who = [each for each in known.treatments[treatment].therapists if not (gone and each == therapist)]
+        for session, start, place in _planned(client, own, who, fixed, used, moving, now):
             places[session.pk] = place
             used.add(start.on)
     return places
@@ -443,23 +457,27 @@ def _places(
 def _planned(
     client: Client,
     sessions: Sequence[Appointment],
+    who: Sequence[UUID],
     standing: Sequence[date],
     used: Collection[date],
     moving: Collection[UUID],
-    known: Rules,
     now: datetime,
 ) -> list[tuple[Appointment, Start, _Place]]:
-    """Where sessions of one series, therapist and treatment go, as far as there is a place for them."""
+    """Where sessions of one series, therapist and treatment go among these therapists, as far as there is a place for them."""
+    if not who:
+        return []
     treatment, series = sessions[0].treatment, sessions[0].series
     rest = Rest(**series.course.get("rest", {})) if series else Rest()
     dates = [(each.local_date, each.local_time.hour * 60 + each.local_time.minute) for each in sessions]
     today = local_date(treatment.location.zone, minute_of(now))
     wanted = mending(dates, standing, sessions[0].therapist_id, rest, today)
+    if sessions[0].therapist_id not in who:
+        wanted = replace(wanted, therapists=tuple(who))
     first = min(wish.earliest for wish in wanted.wishes)
     last = max(first, *(wish.latest for wish in wanted.wishes))
     offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
     days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, rest))
-    plan = best_plan(wanted, known.treatments[treatment.pk].therapists, days)
+    plan = best_plan(wanted, who, days)
     placed = []
     for session, planned in zip(sessions, plan.dates, strict=True):
         if planned.placed is not None:
