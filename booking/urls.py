@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
+from booking.views import changes, choose, confirm, decisions, held, links, plan, repairs, sessions, treating, waitlist
 
 app_name = "booking"
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("sessions/<uuid:pk>/intake/", treating.intake, name="session_intake"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
+    path("therapist/decisions/", decisions.queue, name="decisions"),
+    path("therapist/decisions/<uuid:pk>/", decisions.decide_case, name="decide"),
+    path("therapist/decisions/<uuid:pk>/clearance/", decisions.clear, name="clear"),
     path("waitlist/", waitlist.join, name="wish"),
     path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),

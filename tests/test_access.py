@@ -147,6 +147,8 @@ def address(name, world):
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
         "booking:session_intake": world.session,
+        "booking:decide": world.session,
+        "booking:clear": world.session,
         "booking:series_calendar": world.hers,
         "booking:move": world.session,
         "booking:confirm_move": world.session,

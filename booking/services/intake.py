@@ -75,8 +75,7 @@ def _standing(session: Appointment, said: Flags, clearances: Iterable[Clearance]
 
 
 def _cleared_for(on: date, clearances: Iterable[Clearance]) -> frozenset[str]:
-    standing = (each for each in clearances if each.valid_until is None or on <= each.valid_until)
-    return frozenset(ground for each in standing for ground in each.grounds)
+    return frozenset(ground for each in clearances if each.covers(on) for ground in each.grounds)
 
 
 def _decided(decision: Decision | None) -> FlagState:

@@ -71,7 +71,7 @@ def test_a_therapist_reads_a_form_and_its_client_sees_that(signed_in, with_form,
 
     tess.look("Ada Okafor")
     expect(tess.page.get_by_role("main").locator(".toolbar .flag")).to_have_text("To check")
-    expect(tess.page.get_by_role("complementary", name="Limits for this session")).to_contain_text("light, 1 to 3")
+    expect(tess.page.get_by_role("region", name="Plan for the hands")).to_contain_text("light, 1 to 3")
     expect(tess.page).to_have_url(re.compile(f"/sessions/{session.pk}/intake/$"))
     tess.page.get_by_text("Medicines and supplements").click()
     expect(tess.page.locator("dd").filter(has_text="Eliquis")).to_be_visible()
