@@ -126,7 +126,7 @@ def plan_of(reading: Reading) -> SessionPlan:
         everywhere=everywhere,
         limited=[each for each in limited if each.cap is not Pressure.NONE],
         untouched=[Untouched(why, reading.places(codes)) for why, codes in untouched if codes],
-        shades=_shades(caps),
+        shades=_shades(caps, reading),
         marks=[(place, each.mark) for each in limited for place in each.places],
         agreed_to=reading.places(code for each in agreed for code in BY_AGREEMENT.get(each, ())),
         warm_up=WARM_UP.get(reading.answer("warmup_ok"), ""),
@@ -173,10 +173,14 @@ def _limited(caps: Mapping[str, Pressure | None], everywhere: Pressure | None, r
     return [Limited(cap, whole(by_cap[cap], reading.regions)) for cap in sorted(by_cap)]
 
 
-def _shades(caps: Mapping[str, Pressure | None]) -> dict[str, str]:
-    """The most careful first, as parts of the drawing are shared."""
-    capped = [(cap, code) for code, cap in caps.items() if cap is not None]
-    return {code: MARKS[cap][1] for cap, code in sorted(capped, key=lambda pair: pair[0])}
+def _shades(caps: Mapping[str, Pressure | None], reading: Reading) -> dict[str, str]:
+    """The most careful first, as parts of the drawing are shared. An area whose parts are all alike is one part of it."""
+    by_cap: dict[Pressure, list[str]] = {}
+    for code, cap in caps.items():
+        if cap is not None:
+            by_cap.setdefault(cap, []).append(code)
+    areas = {cap: [region.code for region in whole(codes, reading.regions)] for cap, codes in by_cap.items()}
+    return {code: MARKS[cap][1] for cap in sorted(by_cap) for code in (*by_cap[cap], *areas[cap])}
 
 
 def _patches(reading: Reading) -> tuple[str, ...] | None:

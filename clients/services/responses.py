@@ -186,6 +186,14 @@ def asks_for_form(client: Client, *, on: date) -> bool:
     return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
 
 
+def sheet_for_doctor(client: Client | None) -> Response | None:
+    """The form a client takes to a doctor: the newest with something to clear, or else to look at."""
+    if client is None or not may_use_health_data(client):
+        return None
+    grave = client.responses.current().exclude(severity__in=("", Severity.NONE.name.lower(), Severity.ADAPT.name.lower()))
+    return max(grave, key=lambda each: (each.severity == Severity.STOP.name.lower(), each.submitted_at), default=None)
+
+
 # ---- which questions --------------------------------------------------------------------------------------------------------
 
 
