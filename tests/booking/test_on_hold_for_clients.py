@@ -120,9 +120,7 @@ class TestMySessions:
 
 
 class TestTheBookedPage:
-    @pytest.mark.parametrize(
-        ("answers", "says"), [(HEART, ON_HOLD), (ON_A_THINNER, TO_CHECK)], ids=["on hold", "to check"]
-    )
+    @pytest.mark.parametrize(("answers", "says"), [(HEART, ON_HOLD), (ON_A_THINNER, TO_CHECK)], ids=["on hold", "to check"])
     def test_says_what_still_stands_in_the_way(self, ada, intake, book_series, practice, now, answers, says):
         fill_in(practice.ada, now, **answers)
         booked = book_series(count=2)

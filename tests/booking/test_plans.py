@@ -153,7 +153,10 @@ class TestThePlan:
         assert str(without.warm_up).startswith("Not beforehand.")
 
     def test_names_the_pain_relief_not_to_mention(self, plan):
-        assert plan(pain_relief_limits=["nsaid", "topical"]).not_to_mention == ["Ibuprofen, naproxen or similar", "Creams or gels"]
+        assert plan(pain_relief_limits=["nsaid", "topical"]).not_to_mention == [
+            "Ibuprofen, naproxen or similar",
+            "Creams or gels",
+        ]
         assert plan(pain_relief_limits=["none"]).not_to_mention == []
 
     def test_names_the_clearance_that_counts_on_its_date_and_no_other(self, plan, practice, now):

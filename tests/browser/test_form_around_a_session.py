@@ -7,34 +7,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from clients.services.questionnaires import load_questionnaire
-from clients.services.reference import SHIPPED, load_reference
 from tests.booking.conftest import fill_in
 from tests.clients.answers import medicine
-from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def with_form(practice):
-    load_reference()
-    load_questionnaire((SHIPPED / "intake_questionnaire.json").read_text())
-    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
-    practice.tess.save()
-    return practice
-
-
-@pytest.fixture
-def signed_in(visit, client):
-    def arrive(user, **options):
-        client.force_login(user)
-        visitor = visit(**options)
-        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": visitor.address}
-        visitor.page.context.add_cookies([cookie])
-        return visitor
-
-    return arrive
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
