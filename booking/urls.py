@@ -1,6 +1,20 @@
 from django.urls import path
 
-from booking.views import asking, changes, choose, confirm, held, links, plan, progress, repairs, sessions, treating, waitlist
+from booking.views import (
+    asking,
+    changes,
+    choose,
+    confirm,
+    decisions,
+    held,
+    links,
+    plan,
+    progress,
+    repairs,
+    sessions,
+    treating,
+    waitlist,
+)
 
 app_name = "booking"
 
@@ -25,6 +39,9 @@ urlpatterns = [
     path("progress/", progress.progress, name="progress"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
+    path("therapist/decisions/", decisions.queue, name="decisions"),
+    path("therapist/decisions/<uuid:pk>/", decisions.decide_case, name="decide"),
+    path("therapist/decisions/<uuid:pk>/clearance/", decisions.clear, name="clear"),
     path("waitlist/", waitlist.join, name="wish"),
     path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),

@@ -19,6 +19,7 @@ HER_FORM = dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302)}
 HER_ANSWERS = dict.fromkeys(PEOPLE, (404, 405)) | {"anonymous": (302, 405)}
 
 TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
+TESS_ONLY_ACT = dict.fromkeys(PEOPLE, (405, 404)) | {"anonymous": (405, 302)}
 
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
@@ -63,6 +64,10 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:session_intake": TESS_ONLY_READ,
     "booking:session_progress": TESS_ONLY_READ,
     "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:decisions": TESS_ONLY_READ,
+    # what is posted there says nothing of what a doctor said, and Ada's answers are not to be decided about but cleared
+    "booking:decide": TESS_ONLY_ACT | {"tess": (405, 409)},
+    "booking:clear": TESS_ONLY_ACT | {"tess": (405, 422)},
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
 }

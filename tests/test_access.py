@@ -152,6 +152,8 @@ def address(name, world):
         "booking:session_progress": world.session,
         "booking:before_session": world.session,
         "booking:after_session": world.session,
+        "booking:decide": world.session,
+        "booking:clear": world.session,
         "booking:series_calendar": world.hers,
         "booking:move": world.session,
         "booking:confirm_move": world.session,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from uuid import uuid4
 
@@ -17,6 +17,10 @@ from clients.models.questionnaire import SEVERITIES
 
 
 class SessionFlagQuerySet(models.QuerySet["SessionFlag"]):
+    def waiting(self) -> Self:
+        """Those that keep a session from going ahead: to be decided, or on hold."""
+        return self.filter(state__in=(FlagState.TO_DECIDE, FlagState.ON_HOLD))
+
     def open(self, now: datetime) -> Self:
         """Undecided, of sessions that are still ahead, the soonest first."""
         ahead = self.filter(state=FlagState.TO_DECIDE, appointment__status__in=CHANGEABLE, appointment__starts_at__gt=now)
@@ -122,3 +126,7 @@ class Clearance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.given_by}, {self.given_on}"
+
+    def covers(self, day: date) -> bool:
+        """Whether it counts for a session on a day."""
+        return self.valid_until is None or day <= self.valid_until

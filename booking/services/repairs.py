@@ -146,6 +146,14 @@ def find_other_therapists(client: Client, *, by: User | None, now: datetime, cau
     return _mend(unkept(turned_away, known), (), known, cause=cause, by=by, now=now)
 
 
+def nearest_elsewhere(session: Appointment, *, now: datetime) -> Proposed:
+    """What its client would be offered if the therapist of a session turned them away. Nothing is locked, written or held."""
+    assert session.client is not None
+    why = {session.pk: Why(Rule.NOT_MATCHED)}
+    places = _places(session.client, [session], why, _standing([session]), now)
+    return _proposed(session, why[session.pk], places.get(session.pk))
+
+
 @transaction.atomic
 def propose_again(repair: Repair, *, by: User | None, now: datetime) -> Repair | None:
     """Look for a replacement once more; what was proposed before is let go and a new notice goes out.
@@ -391,7 +399,7 @@ def _offer(
     now: datetime,
 ) -> Proposal:
     """Make one client's repair: plan all their dates, hold what is found, write it down and tell them."""
-    places = _places(client, sessions, standing, now)
+    places = _places(client, sessions, why, standing, now)
     dates = [_proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
     expires_at = _expiry(dates, now)
     repair = Repair.objects.create(
@@ -422,19 +430,24 @@ def _offer(
 def _places(
     client: Client,
     sessions: Sequence[Appointment],
+    why: Mapping[UUID, Why],
     standing: Mapping[UUID, Sequence[date]],
     now: datetime,
 ) -> dict[UUID, _Place]:
-    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them."""
+    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them.
+
+    Whoever turned the client away from one of them gets none of them.
+    """
     alike: defaultdict[tuple[UUID | None, UUID, UUID], list[Appointment]] = defaultdict(list)
     for session in sessions:
         alike[session.series_id, session.therapist_id, session.treatment_id].append(session)
     moving = [session.pk for session in sessions]
     places: dict[UUID, _Place] = {}
     used: set[date] = set()
-    for (series, _therapist, _treatment), own in alike.items():
+    for (series, therapist, _treatment), own in alike.items():
         fixed = standing.get(series, ()) if series else ()
-        for session, start, place in _planned(client, own, fixed, used, moving, now):
+        gone = therapist if any(why[session.pk].rule == Rule.NOT_MATCHED for session in own) else None
+        for session, start, place in _planned(client, own, gone, fixed, used, moving, now):
             places[session.pk] = place
             used.add(start.on)
     return places
@@ -443,12 +456,13 @@ def _places(
 def _planned(
     client: Client,
     sessions: Sequence[Appointment],
+    gone: UUID | None,
     standing: Sequence[date],
     used: Collection[date],
     moving: Collection[UUID],
     now: datetime,
 ) -> list[tuple[Appointment, Start, _Place]]:
-    """Where sessions of one series, therapist and treatment go, as far as there is a place for them."""
+    """Where sessions of one series, therapist and treatment go, as far as there is room, not to who is ``gone``."""
     treatment, series = sessions[0].treatment, sessions[0].series
     rest = Rest(**series.course.get("rest", {})) if series else Rest()
     dates = [(each.local_date, each.local_time.hour * 60 + each.local_time.minute) for each in sessions]
@@ -457,9 +471,12 @@ def _planned(
     first = min(wish.earliest for wish in wanted.wishes)
     last = max(first, *(wish.latest for wish in wanted.wishes))
     offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
-    wanted = replace(wanted, rest=rest.at_least(offers.rest_days))
+    who = [each for each in offers.therapists if each != gone]
+    if not who:
+        return []
+    wanted = replace(wanted, rest=rest.at_least(offers.rest_days), therapists=tuple(who) if gone else wanted.therapists)
     days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, wanted.rest))
-    plan = best_plan(wanted, offers.therapists, days)
+    plan = best_plan(wanted, who, days)
     placed: list[tuple[Appointment, Start, _Place]] = []
     for session, planned in zip(sessions, plan.dates, strict=True):
         if planned.placed is not None:

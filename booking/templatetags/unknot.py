@@ -16,12 +16,14 @@ from django.conf import settings
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 from qrcode.main import QRCode
 
 from booking.enums import Outcome
 from booking.models import Appointment
+from booking.plans import SessionPlan
 from booking.services.policy import deadline
+from clients.templatetags.intake import painted
 from therapists.models import Weekday
 
 register = template.Library()
@@ -54,7 +56,7 @@ def qr_code(text: str) -> SafeString:
         '<svg viewBox="0 0 {0} {0}" role="img" aria-label="{1}" shape-rendering="crispEdges">'
         '<rect width="{0}" height="{0}" fill="#fff"/><path fill="#000" d="{2}"/></svg>',
         len(rows),
-        gettext("Code to scan with the tablet"),
+        _("Code to scan with the tablet"),
         path,
     )
 
@@ -137,6 +139,15 @@ def free_until(session: Appointment) -> str:
     """Monday 8 March, 9:00: until when a session can be moved or cancelled freely"""
     local = deadline(session).astimezone(ZoneInfo(session.zone))
     return f"{long_day(local)}, {clock(local)}"
+
+
+@register.simple_tag
+def plan_chart(plan: SessionPlan) -> SafeString:
+    """Front and back with the most pressure of each part: a shade, and a mark where it differs from the whole body's."""
+    told = [_("whole body %(cap)s") % {"cap": plan.everywhere_in_words}]
+    told += [f"{region.label} {mark}" for region, mark in plan.marks]
+    shades = {code: f"cap-{shade}" for code, shade in plan.shades.items()}
+    return painted(shades, plan.marks, _("Body chart, front and back: %(spots)s") % {"spots": ", ".join(told)})
 
 
 @register.simple_tag

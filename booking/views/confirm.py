@@ -19,7 +19,7 @@ from booking.enums import HoldState, Outcome
 from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import GONE, calendar
-from booking.models import BookingRequest, Hold
+from booking.models import BookingRequest, Hold, SessionFlag
 from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
 from booking.views.asking import asks_of
@@ -30,7 +30,7 @@ from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client
 from clients.services.consents import withdrew_health_data
-from clients.services.responses import asks_for_form
+from clients.services.responses import asks_for_form, sheet_for_doctor
 
 PROVED_KEY = "proved_address"
 
@@ -215,6 +215,8 @@ def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, proble
         "first": first,
         **asks_of(request.user, now=now),
         "asks_for_form": asks_for_form(made.client, on=first.local_date),
+        "flag_state": SessionFlag.objects.filter(appointment=first).values_list("state", flat=True).first(),
+        "doctor_sheet": sheet_for_doctor(made.client),
         "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],

@@ -21,17 +21,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from booking.access import appointments_of, changes_of, is_somebody
 from booking.engine.recurrence import ClockChange, changes_met
-from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
+from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
-from booking.models import Appointment, AuditEntry, Change, PlannedDate
+from booking.models import Appointment, AuditEntry, Change, PlannedDate, SessionFlag
 from booking.views.asking import asks_of
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
 from clients.access import client_of
 from clients.models import Client, Questionnaire, User
 from clients.proof import AddressProof, sign_in
-from clients.services.responses import full_form_is_due
+from clients.services.responses import full_form_is_due, sheet_for_doctor
 
 #: The states of a session that is still to come or under way.
 AHEAD = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
@@ -47,6 +47,7 @@ class Entry:
     outcome: Outcome
     clock_change: ClockChange | None
     can_change: bool
+    flag_state: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "undoable": _undoable(request, now),
         "problem": problem,
         "repairs": repairs_waiting(request, now),
+        "doctor_sheet": sheet_for_doctor(client_of(request.user)),
         **asks_of(request.user, now=now),
         "form": _form_wanted(client_of(request.user), [entry.session for entry in ahead]),
         **waiting_context(request, now),
@@ -228,6 +230,7 @@ def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]]
         zone: changes_met(ZoneInfo(zone), {each.local_date for each in seen if each.zone == zone and each.status not in GONE})
         for zone in {each.zone for each in seen}
     }
+    flags = dict(SessionFlag.objects.filter(appointment__in=seen).values_list("appointment", "state"))
     return [
         Entry(
             session,
@@ -235,6 +238,7 @@ def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]]
             _outcome(session),
             met[session.zone].get(session.local_date),
             session.status in CHANGEABLE and session.starts_at > now,
+            flags.get(session.pk, FlagState.CLEAR),
         )
         for session in seen
     ]

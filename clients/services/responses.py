@@ -226,6 +226,14 @@ def is_asked(kind: str) -> bool:
     return in_use.filter(section__when=kind).exists()
 
 
+def sheet_for_doctor(client: Client | None) -> Response | None:
+    """The form a client takes to a doctor: the newest with something to clear, or else to look at."""
+    if client is None or not may_use_health_data(client):
+        return None
+    grave = client.responses.current().exclude(severity__in=("", Severity.NONE.name.lower(), Severity.ADAPT.name.lower()))
+    return max(grave, key=lambda each: (each.severity == Severity.STOP.name.lower(), each.submitted_at), default=None)
+
+
 # ---- which questions --------------------------------------------------------------------------------------------------------
 
 

@@ -173,18 +173,18 @@ def copy(request: HttpRequest, client: Client, pk: UUID) -> HttpResponse:
 @require_safe
 @of_a_client
 def doctor(request: HttpRequest, client: Client, pk: UUID) -> HttpResponse:
-    """What the client takes to a doctor when something has to be cleared first."""
+    """What the client takes to a doctor: what has to be cleared first, or else what a therapist wants to hear a doctor about."""
     response = get_object_or_404(responses_of(client).submitted(), pk=pk)
     sheet = Sheet.of(response, by=user_of(client), now=timezone.now())
-    stops = [reason for reason in sheet.flags.reasons if reason.severity is Severity.STOP]
-    if not stops:
+    flags = sheet.flags
+    if not (grounds := flags.stops or flags.to_decide):
         raise Http404
     regions = {region.code: region for region in BodyRegion.objects.all()}
-    stopping = {reason.question for reason in stops}
+    asked = {reason.question for reason in flags.reasons if reason.ground in grounds}
     about = [
         (sheet.title_of(question), in_words(question, sheet.answers[question.code], regions))
         for question in sheet.questions
-        if question.code in stopping
+        if question.code in asked
     ]
     return render(request, "clients/doctor.html", {"sheet": sheet, "about": about})
 
