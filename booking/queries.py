@@ -32,8 +32,9 @@ from booking.engine.spans import Span
 from booking.engine.zones import local_date, local_day
 from booking.enums import BLOCKING, TURNED_AWAY, DecisionOutcome
 from booking.models import Appointment, Clearance, Decision
+from clients.record import Record, Stretch
 from clients.services.responses import known_of
-from clients.triage import Flags, Pressure, Record, Stretch
+from clients.triage import Flags, Pressure
 from therapists.models import Closure, HoursOverride, Location, Room, Rulebook, Therapist, TimeOff, Treatment
 
 #: Time off and dated hours that ended longer ago than this are not loaded.

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from clients.triage import UNKNOWN, Flags, Pressure, Reason, Severity, Source, Wishes, combined
+from clients.record import Wishes
+from clients.triage import UNKNOWN, Flags, Pressure, Reason, Severity, Source, combined
 
 
 class Stance(StrEnum):

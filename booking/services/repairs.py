@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -21,13 +21,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from booking.engine.planner import Start, best_plan
-from booking.engine.promises import OnSomeDays, mending, usable
-from booking.engine.recurrence import Rest
 from booking.engine.slots import Rule, Why
-from booking.engine.zones import instant_of, local_date
 from booking.enums import (
-    BLOCKING,
     CHANGEABLE,
     UNSETTLED,
     AppointmentStatus,
@@ -42,31 +37,20 @@ from booking.enums import (
 from booking.exceptions import BreaksSessions, RepairOver
 from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, PlannedDate, Repair, Replacement
 from booking.notifications.outbox import enqueue
-from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
+from booking.queries import Rules, availability, forget_rules, minute_of, rules_in_force
 from booking.services.appointments import unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
-from booking.services.guard import Choice, Place, lock, lock_client
+from booking.services.guard import lock, lock_client
 from booking.services.holds import let_go
 from booking.services.policy import require_agreement
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
+from booking.services.replacements import MINUTE, Placed, Proposed, other_dates, places_for, proposed
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
 
 T = TypeVar("T")
-MINUTE = timedelta(minutes=1)
 #: The cause of what the nightly check finds.
 NIGHTLY = _("found by the nightly check")
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """A broken session, the rule it breaks, and what is offered instead, if anything."""
-
-    appointment: Appointment
-    why: Why
-    fit: Fit
-    therapist_id: UUID | None = None
-    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -144,14 +128,6 @@ def find_other_therapists(client: Client, *, by: User | None, now: datetime, cau
     known = rules_in_force(now)
     turned_away = ahead(now).filter(client=client, flag__state=FlagState.DECLINED)
     return _mend(unkept(turned_away, known), (), known, cause=cause, by=by, now=now)
-
-
-def nearest_elsewhere(session: Appointment, *, now: datetime) -> Proposed:
-    """What its client would be offered if the therapist of a session turned them away. Nothing is locked, written or held."""
-    assert session.client is not None
-    why = {session.pk: Why(Rule.NOT_MATCHED)}
-    places = _places(session.client, [session], why, _standing([session]), now)
-    return _proposed(session, why[session.pk], places.get(session.pk))
 
 
 @transaction.atomic
@@ -315,7 +291,7 @@ def _mend(
     for session in sessions:
         if session not in other_rooms and session.client is not None:
             by_client[session.client].append(session)
-    standing = _standing(sessions)
+    standing = other_dates(sessions)
     proposals = [_offer(client, own, why, standing, cause=cause, now=now) for client, own in by_client.items()]
     return Consequences(tuple(proposals), tuple(other_rooms))
 
@@ -367,28 +343,6 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
     return True
 
 
-def _standing(sessions: Iterable[Appointment]) -> dict[UUID, list[date]]:
-    """By series, the dates of the sessions that are not broken."""
-    broken = [each.pk for each in sessions]
-    dates: defaultdict[UUID, list[date]] = defaultdict(list)
-    others = (
-        Appointment.objects.filter(series__in={each.series_id for each in sessions if each.series_id}, status__in=BLOCKING)
-        .exclude(pk__in=broken)
-        .order_by("local_date")
-    )
-    for series, on in others.values_list("series", "local_date"):
-        dates[series].append(on)
-    return dates
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a session would go, and what was found there."""
-
-    choice: Choice
-    found: Place
-
-
 def _offer(
     client: Client,
     sessions: Sequence[Appointment],
@@ -399,8 +353,8 @@ def _offer(
     now: datetime,
 ) -> Proposal:
     """Make one client's repair: plan all their dates, hold what is found, write it down and tell them."""
-    places = _places(client, sessions, why, standing, now)
-    dates = [_proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
+    places = places_for(client, sessions, why, standing, now)
+    dates = [proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
     expires_at = _expiry(dates, now)
     repair = Repair.objects.create(
         client=client,
@@ -427,84 +381,6 @@ def _offer(
     return Proposal(client, tuple(dates))
 
 
-def _places(
-    client: Client,
-    sessions: Sequence[Appointment],
-    why: Mapping[UUID, Why],
-    standing: Mapping[UUID, Sequence[date]],
-    now: datetime,
-) -> dict[UUID, _Place]:
-    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them.
-
-    Whoever turned the client away from one of them gets none of them.
-    """
-    alike: defaultdict[tuple[UUID | None, UUID, UUID], list[Appointment]] = defaultdict(list)
-    for session in sessions:
-        alike[session.series_id, session.therapist_id, session.treatment_id].append(session)
-    moving = [session.pk for session in sessions]
-    places: dict[UUID, _Place] = {}
-    used: set[date] = set()
-    for (series, therapist, _treatment), own in alike.items():
-        fixed = standing.get(series, ()) if series else ()
-        gone = therapist if any(why[session.pk].rule == Rule.NOT_MATCHED for session in own) else None
-        for session, start, place in _planned(client, own, gone, fixed, used, moving, now):
-            places[session.pk] = place
-            used.add(start.on)
-    return places
-
-
-def _planned(
-    client: Client,
-    sessions: Sequence[Appointment],
-    gone: UUID | None,
-    standing: Sequence[date],
-    used: Collection[date],
-    moving: Collection[UUID],
-    now: datetime,
-) -> list[tuple[Appointment, Start, _Place]]:
-    """Where sessions of one series, therapist and treatment go, as far as there is room, not to who is ``gone``."""
-    treatment, series = sessions[0].treatment, sessions[0].series
-    rest = Rest(**series.course.get("rest", {})) if series else Rest()
-    dates = [(each.local_date, each.local_time.hour * 60 + each.local_time.minute) for each in sessions]
-    today = local_date(treatment.location.zone, minute_of(now))
-    wanted = mending(dates, standing, sessions[0].therapist_id, rest, today)
-    first = min(wish.earliest for wish in wanted.wishes)
-    last = max(first, *(wish.latest for wish in wanted.wishes))
-    offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
-    who = [each for each in offers.therapists if each != gone]
-    if not who:
-        return []
-    wanted = replace(wanted, rest=rest.at_least(offers.rest_days), therapists=tuple(who) if gone else wanted.therapists)
-    days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, wanted.rest))
-    plan = best_plan(wanted, who, days)
-    placed: list[tuple[Appointment, Start, _Place]] = []
-    for session, planned in zip(sessions, plan.dates, strict=True):
-        if planned.placed is not None:
-            choice = _choice(treatment, planned.placed)
-            instant = minute_of(choice.starts_at)
-            rooms = offers.rooms(instant)
-            length = treatment.length + (0 if placed else offers.extra(instant)) * MINUTE
-            placed.append((session, planned.placed, _Place(choice, Place(rooms[0] if rooms else None, length))))
-    return placed
-
-
-def _choice(treatment: Treatment, start: Start) -> Choice:
-    instant = instant_of(treatment.location.zone, start.on, start.minute)
-    assert instant is not None  # the engine offers only times that exist
-    return Choice(start.therapist, moment_of(instant))
-
-
-def _proposed(session: Appointment, why: Why, place: _Place | None) -> Proposed:
-    if place is None:
-        return Proposed(session, why, Fit.NONE)
-    choice = place.choice
-    if choice.therapist_id == session.therapist_id:
-        fit = Fit.SAME_THERAPIST
-    else:
-        fit = Fit.SAME_TIME if choice.starts_at == session.starts_at else Fit.OTHER
-    return Proposed(session, why, fit, choice.therapist_id, choice.starts_at)
-
-
 def _expiry(dates: Sequence[Proposed], now: datetime) -> datetime:
     """As long as the practice holds replacements, but never past the moment at which one of these times is used."""
     lasts = dates[0].appointment.treatment.location.repair_lasts
@@ -512,7 +388,7 @@ def _expiry(dates: Sequence[Proposed], now: datetime) -> datetime:
     return max(min(now + lasts, *moments), now + MINUTE)
 
 
-def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, _Place], *, now: datetime, until: datetime) -> Hold | None:
+def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, Placed], *, now: datetime, until: datetime) -> Hold | None:
     """Hold the places, so that nobody else gets them, the next client of this same repair included."""
     if not places:
         return None

@@ -29,7 +29,7 @@ from booking.reading import Ground, Reading, body
 from booking.services.clearances import record_clearance
 from booking.services.decisions import Terms, decide
 from booking.services.intake import standings
-from booking.services.repairs import nearest_elsewhere
+from booking.services.replacements import nearest_elsewhere
 from clients.models import User
 from clients.wording import PRESSURES
 from therapists.models import Therapist

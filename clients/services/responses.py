@@ -29,10 +29,11 @@ from clients.models import (
     ResponseView,
     User,
 )
+from clients.record import Record, Sent, Stretch
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
 from clients.signals import answers_changed
 from clients.spelling import key_of
-from clients.triage import UNKNOWN, Flags, Knowledge, Record, Sent, Severity, Stretch
+from clients.triage import UNKNOWN, Flags, Knowledge, Severity
 
 Answers = dict[str, Any]
 Items = list[dict[str, Any]]

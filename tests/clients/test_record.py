@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients.triage import Flags, Pressure, Record, Sent, Source, Wishes, triage, turning_points
+from clients.record import Record, Sent, Wishes, turning_points
+from clients.triage import Flags, Pressure, Source, triage
 from tests.clients.test_triage import KNOWN, ON, SHEETS, days_ago, flags
 
 pytestmark = pytest.mark.unit

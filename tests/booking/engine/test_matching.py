@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booking.engine.matching import Abilities, Ground, Stance, Verdict, as_treated, matched, suits
-from clients.triage import UNKNOWN, Flags, Pressure, Severity, Wishes, triage
+from clients.record import Wishes
+from clients.triage import UNKNOWN, Flags, Pressure, Severity, triage
 from tests.clients.test_triage import CLASSES, KNOWN, PARTS, QUESTIONS, REGIONS, RULES, SHEETS
 
 pytestmark = pytest.mark.unit
