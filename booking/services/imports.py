@@ -17,7 +17,8 @@ from booking.models import Appointment, AuditEntry, Series
 from booking.queries import moment_of
 from booking.services.appointments import unsaved_appointment
 from booking.services.guard import Choice, Place, overlap_raises
-from clients.models import Client
+from booking.services.intake import weigh
+from clients.models import Client, Response
 from therapists.models import Treatment
 
 #: What a session that is over may have become.
@@ -48,8 +49,9 @@ class Imported:
 def import_appointments(rows: Sequence[Imported], *, now: datetime) -> list[Appointment]:
     """Write every row with its audit entry, or none. No rule of what is offered applies; the constraints decide.
 
-    Nobody is told. Raises SlotTaken or ClientBusy when two sessions overlap, BookingError for a wall time that does not
-    exist and for a state that does not go with the time: what is over is done or was missed, what is ahead is booked.
+    No client is told; what their answers mean for these sessions is weighed. Raises SlotTaken or ClientBusy when two sessions
+    overlap, BookingError for a wall time that does not exist and for a state that does not go with the time: what is over is
+    done or was missed, what is ahead is booked.
     """
     appointments = [_unsaved(row, now) for row in rows]
     with overlap_raises():
@@ -61,6 +63,9 @@ def import_appointments(rows: Sequence[Imported], *, now: datetime) -> list[Appo
         ),
         batch_size=1000,
     )
+    answered = Client.objects.filter(pk__in={row.client.pk for row in rows}, responses__state=Response.State.SUBMITTED)
+    for client in answered.distinct():
+        weigh(client, now=now)
     return appointments
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from booking.enums import Light, NotificationKind
 from booking.models import Notification, SessionFlag
 from booking.services.changes import UNDO_LASTS, Move, move_sessions, undo_change
+from booking.services.imports import Imported, import_appointments
 from booking.services.intake import light_of, lights_of, weigh, weigh_all
 from clients.models import FlagRule, MedicationClass, ResponseView
 from clients.services.consents import withdraw_health_data
@@ -103,6 +104,21 @@ def test_a_session_booked_later_is_weighed_by_what_was_sent_before(intake, book,
 
     assert light_of(book(), now=now) == Light.TO_CHECK
     assert light_of(book(client=practice.bo, therapist=practice.jonas), now=now) == Light.WAITING
+
+
+def test_sessions_that_are_taken_over_are_weighed_too(intake, practice, now):
+    fill_in(practice.ada, now, **ON_A_THINNER)
+    place = {"treatment": practice.treatment, "room_id": None, "on": NINE.date(), "minute": 540, "status": "booked"}
+
+    [hers, his] = import_appointments(
+        [
+            Imported(client=practice.ada, therapist_id=practice.tess.pk, **place),
+            Imported(client=practice.bo, therapist_id=practice.jonas.pk, **place),
+        ],
+        now=now,
+    )
+
+    assert list(lights_of([hers, his], now=now).values()) == [Light.TO_CHECK, Light.WAITING]
 
 
 def test_the_night_finds_what_changed_by_itself(intake, book, practice, now):
