@@ -155,7 +155,7 @@ class TestCosts:
         for _ in range(more):
             known.treatment.therapists.add(TherapistFactory())
 
-        assert self.cost(known, now, client=known.ada.pk, last=TUESDAY + 10 * more * DAY) == 12
+        assert self.cost(known, now, client=known.ada.pk, last=TUESDAY + 10 * more * DAY) == 13
 
 
 class TestEverywhere:
