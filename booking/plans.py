@@ -15,6 +15,7 @@ from clients.models import BodyRegion, Medication, Route
 from clients.spelling import key_of
 from clients.triage import Flags, Pressure
 from clients.wording import PRESSURES
+from therapists.models import Painkiller
 
 #: The classes of medicines that a limit to one kind of pain relief rules out; aspirin works like the anti-inflammatory ones.
 KINDS: Mapping[str, frozenset[str]] = {
@@ -83,7 +84,7 @@ class SessionPlan:
     """What counts for one session: the answers, less what was cleared, within what its therapist decided.
 
     ``everywhere`` is the most for the whole body, ``limited`` the parts with less, ``untouched`` the parts to leave out.
-    ``decision`` and ``terms`` are those that count, ``minutes`` the most that may be used.
+    ``pain_relief`` is what may be mentioned, never as advice. ``decision`` and ``terms`` are those that count.
     """
 
     everywhere: Pressure | None
@@ -95,6 +96,7 @@ class SessionPlan:
     warm_up: str | Promise
     patches: Sequence[str] | None
     not_to_mention: Sequence[str]
+    pain_relief: Sequence[Painkiller]
     decision: Decision | None
     terms: Terms
     clearances: Sequence[Clearance]
@@ -114,7 +116,7 @@ class SessionPlan:
 def plan_of(reading: Reading) -> SessionPlan:
     """The plan for the session of a reading."""
     flags, regions = reading.standing.flags, reading.regions
-    decision = reading.standing.decision if flags.to_decide else None
+    decision = reading.standing.decision
     terms = Terms.of(decision) if decision else Terms()
     agreed = reading.answer("consent_areas") or ()
     untouched = _untouched(reading, terms, agreed)
@@ -132,6 +134,7 @@ def plan_of(reading: Reading) -> SessionPlan:
         warm_up=WARM_UP.get(reading.answer("warmup_ok"), ""),
         patches=_patches(reading),
         not_to_mention=_not_to_mention(reading),
+        pain_relief=_pain_relief(reading),
         decision=decision,
         terms=terms,
         clearances=reading.clearances,
@@ -221,3 +224,10 @@ def _is_fine(rows: Collection[Medication], ruled_out: frozenset[str], *, skin: b
 def _not_to_mention(reading: Reading) -> list[str]:
     said = reading.answer("pain_relief_limits") or []
     return [] if tuple(said) == NO_LIMITS else reading.answer_in_words("pain_relief_limits")
+
+
+def _pain_relief(reading: Reading) -> list[Painkiller]:
+    """What the therapist is approved to inform about and this client may be told of."""
+    approved = {each.name: each for each in reading.session.therapist.painkillers.all()}
+    listed = Medication.objects.filter(key__in=[key_of(name) for name in approved]) if approved else ()
+    return [approved[name] for name in mentionable(approved, reading.answer("pain_relief_limits") or (), listed)]

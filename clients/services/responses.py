@@ -228,10 +228,13 @@ def is_asked(kind: str) -> bool:
 
 
 def sheet_for_doctor(client: Client | None) -> Response | None:
-    """The form a client takes to a doctor: the newest with something to clear, or else to look at."""
+    """The form a client takes to a doctor: the newest with something to clear, or else to look at.
+
+    A stop outlives the form it was said in, so that one answered anew since counts as well.
+    """
     if client is None or not may_use_health_data(client):
         return None
-    grave = client.responses.current().exclude(severity__in=("", Severity.NONE.name.lower(), Severity.ADAPT.name.lower()))
+    grave = client.responses.submitted().filter(severity__in=(Severity.STOP.name.lower(), Severity.REVIEW.name.lower()))
     return max(grave, key=lambda each: (each.severity == Severity.STOP.name.lower(), each.submitted_at), default=None)
 
 

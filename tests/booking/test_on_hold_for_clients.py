@@ -52,6 +52,16 @@ class TestMySessions:
         assert sheet in page.content.decode()
         assert ada.get(sheet).status_code == 200
 
+    def test_keeps_the_page_for_the_doctor_when_the_form_is_answered_again(self, ada, intake, book, practice, now):
+        book()
+        sent = fill_in(practice.ada, now, **HEART)
+        fill_in(practice.ada, now)
+
+        page = ada.get("/sessions/")
+
+        assert ON_HOLD in text(page)
+        assert reverse("intake:doctor", args=[sent.pk]) in page.content.decode()
+
     def test_says_confirmed_after_the_clearance(self, ada, intake, book, practice, now):
         book()
         fill_in(practice.ada, now, **HEART)

@@ -159,6 +159,15 @@ class TestThePlan:
         ]
         assert plan(pain_relief_limits=["none"]).not_to_mention == []
 
+    def test_mentions_what_the_therapist_is_approved_for_and_the_client_may_take(self, plan, practice):
+        for name in ("ibuprofen", "Eliquis"):
+            practice.tess.painkillers.create(name=name)
+        practice.jonas.painkillers.create(name="diclofenac")
+
+        assert [str(each) for each in plan(pain_relief_limits=["none"]).pain_relief] == ["Eliquis", "ibuprofen"]
+        assert [str(each) for each in plan(pain_relief_limits=["opioid"]).pain_relief] == ["ibuprofen"]
+        assert plan(pain_relief_limits=["nsaid"]).pain_relief == []
+
     def test_names_the_clearance_that_counts_on_its_date_and_no_other(self, plan, practice, now):
         plan(heart="recent")
         letter = {"given_by": "Dr Hale", "given_on": now.date(), "reference": "folder 12", "by": practice.finn, "now": now}
