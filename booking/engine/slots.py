@@ -258,7 +258,7 @@ class Offers:
         """Whole days that a course has to leave between two sessions of this client."""
         return self._situation.rest_days
 
-    def extra(self, instant: int) -> int:
+    def longer_by(self, instant: int) -> int:
         """The minutes by which a session that starts then is longer, because it is a first one."""
         return self._situation.extra if self._situation.is_first(instant) else 0
 

@@ -148,7 +148,7 @@ def require_offered(
             [why] = why_not(treatment.pk, [asked], now=now, client=client_id, ignoring=ignoring)
             raise _refusal(why)(choice=choice, why=why)
         free = offers.rooms(instant)
-        extra = offers.extra(instant) if choice.starts_at == earliest else 0
+        extra = offers.longer_by(instant) if choice.starts_at == earliest else 0
         places.append(Place(free[0] if free else None, treatment.length + timedelta(minutes=extra)))
     return places
 
@@ -182,7 +182,7 @@ def lengthen_first(session: Appointment, *, client: Client, now: datetime, ignor
         ignoring=ignoring,
         overriding=True,
     )
-    length = treatment.length + timedelta(minutes=offers.extra(instant))
+    length = treatment.length + timedelta(minutes=offers.longer_by(instant))
     if length <= session.length:
         return
     if (session.therapist_id, instant) not in offers:

@@ -106,7 +106,7 @@ def _planned(
             choice = _choice(treatment, planned.placed)
             instant = minute_of(choice.starts_at)
             rooms = offers.rooms(instant)
-            length = treatment.length + (0 if placed else offers.extra(instant)) * MINUTE
+            length = treatment.length + (0 if placed else offers.longer_by(instant)) * MINUTE
             placed.append((session, planned.placed, Placed(choice, Place(rooms[0] if rooms else None, length))))
     return placed
 

@@ -191,7 +191,7 @@ def times_context(offers: Offers, shown: date, treatment: Treatment, now: dateti
         "form": form,
         "zone": treatment.location.zone,
         "is_narrowed": offers.is_narrowed,
-        "extra_minutes": max((offers.extra(offer.instant) for offer in form.offers.values()), default=0),
+        "extra_minutes": max((offers.longer_by(offer.instant) for offer in form.offers.values()), default=0),
         "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
     }
 

@@ -215,7 +215,7 @@ def test_a_first_session_is_offered_where_the_longer_one_fits_and_any_other_wher
         assert {(o.therapist, o.day, o.minute): o.instant for o in found} == firsts | others, f"case {case}"
         for (key, day, minute), instant in list((plain | long).items())[:40]:
             assert (not why_not(asked, (key, therapists[key]), day, minute)) == ((key, instant) in found)
-            assert found.extra(instant) == (15 if before is None or instant < before else 0)
+            assert found.longer_by(instant) == (15 if before is None or instant < before else 0)
 
 
 def test_the_cases_are_not_trivial():
