@@ -24,6 +24,15 @@ def test_no_migration_is_missing():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/St_Johns"])
+def test_the_zone_of_the_machine_plays_no_part(zone):
+    says = "import django, time; before = time.tzname; django.setup(); print(before != time.tzname, *time.tzname)"
+
+    done = subprocess.run([sys.executable, "-c", says], env=os.environ | {"TZ": zone}, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.stdout.split() == ["True", "UTC", "UTC"], done.stderr
+
+
 def test_vendored_files_are_what_was_vendored():
     listed = json.loads((VENDOR / "VERSIONS.json").read_text())
     found = {
