@@ -126,13 +126,50 @@ class NotificationKind(TextChoices):
     OFFER = "offer", _("offer of a free time")
     REPAIR = "repair", _("replacement offered")
     REPAIR_LAPSED = "repair_lapsed", _("replacement not answered")
+    REMINDER = "reminder", _("reminder")
+    FORM = "form", _("form asked for")
+    SERIES_ENDING = "series_ending", _("series about to end")
+    FOLLOW_UP = "follow_up", _("after a session")
+
+
+#: Notices that follow from a session and the practice's rules; those of BEFORE_START are of no use once it has begun.
+BEFORE_START = (NotificationKind.REMINDER, NotificationKind.FORM, NotificationKind.SERIES_ENDING)
+DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
+#: What a client may do without. The law, or their safety, needs the others.
+DECLINABLE = DERIVED
 
 
 class NotificationState(TextChoices):
     QUEUED = "queued", _("waiting")
+    SENDING = "sending", _("being sent")
     SENT = "sent", _("sent")
     FAILED = "failed", _("could not be delivered")
     DROPPED = "dropped", _("no longer true, not sent")
+    MISSED = "missed", _("too late, not sent")
+    UNSURE = "unsure", _("perhaps sent, not sent again")
+
+
+#: Still to be sent.
+UNSENT = (NotificationState.QUEUED, NotificationState.SENDING)
+#: Nobody can say that the client was told: the desk's list.
+UNDELIVERED = (NotificationState.FAILED, NotificationState.MISSED, NotificationState.UNSURE)
+
+
+class Channel(TextChoices):
+    EMAIL = "email", _("e-mail")
+    SMS = "sms", _("text message")
+
+
+class RuleChannel(TextChoices):
+    PREFERRED = "preferred", _("the way the client prefers")
+    OTHER = "other", _("the other way, where there is one")
+
+
+class Night(TextChoices):
+    """Where the quiet hours move a notice that would fall into them."""
+
+    EARLIER = "earlier", _("to the evening before")
+    LATER = "later", _("to the morning after")
 
 
 class AuditAction(TextChoices):

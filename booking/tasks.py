@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
+from booking.notifications.reminders import queue_due
 from booking.services.holds import release_expired
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
@@ -17,6 +18,11 @@ log = structlog.get_logger(__name__)
 @shared_task
 def send_due_notifications() -> None:
     send_due(timezone.now())
+
+
+@shared_task
+def queue_due_notifications() -> None:
+    queue_due(timezone.now())
 
 
 @shared_task

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, plan, repairs, sessions, treating, waitlist
+from booking.views import changes, choose, confirm, held, links, messages, plan, repairs, sessions, treating, waitlist
 
 app_name = "booking"
 
@@ -26,6 +26,8 @@ urlpatterns = [
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),
     path("offers/<uuid:pk>/", waitlist.offer, name="offer"),
     path("repair/<uuid:pk>/", repairs.repair, name="repair"),
+    path("sessions/messages/", messages.choices, name="messages"),
+    path("stop/<str:token>/", messages.stop, name="stop"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),

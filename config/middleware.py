@@ -13,8 +13,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 from booking.queries import practice_zone
 
-#: What is secret in an address: the token of a link in a notice.
-TOKEN = re.compile(r"(?<=^/l/).+")
+#: What is secret in an address: the token of a link in a notice, or of the click that stops a kind.
+TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/stop/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -182,6 +183,15 @@ def is_over(latest: Response | None, *, on: date) -> bool:
 def asks_for_form(client: Client, *, on: date) -> bool:
     """Whether a client is to be asked for the whole form before a session on a date; nobody is while no version is in use."""
     return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
+
+
+def who_is_asked(sessions: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:
+    """Of clients and the date of a session each, those for whom ``asks_for_form`` holds; in two queries."""
+    if Questionnaire.objects.active() is None:
+        return set()
+    sent = Response.objects.current().filter(kind=ResponseKind.FIRST, client__in={client for client, _on in sessions})
+    latest = {each.client_id: each for each in sent.select_related("questionnaire").order_by("submitted_at")}
+    return {(client, on) for client, on in sessions if is_over(latest.get(client), on=on)}
 
 
 # ---- which questions --------------------------------------------------------------------------------------------------------
