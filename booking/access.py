@@ -11,10 +11,14 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from booking.enums import FlagState
 from booking.ical import GONE
-from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, WaitlistEntry
+from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, SessionFlag, WaitlistEntry
+from booking.models.appointment import AppointmentQuerySet
 from booking.models.change import ChangeQuerySet
+from booking.models.flag import SessionFlagQuerySet
 from booking.models.waitlist import WaitlistQuerySet
+from booking.services.intake import OPEN
 from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Therapist
@@ -47,6 +51,13 @@ def actor(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
 
 
+def own_sessions(user: User | AnonymousUser) -> AppointmentQuerySet:
+    """The sessions of the client who is signed in: what is asked about health is asked of nobody who only opened a link."""
+    client = client_of(user)
+    own = Appointment.objects.real().filter(client=client) if client else Appointment.objects.none()
+    return own.select_related("client__user", "therapist", "treatment__location")
+
+
 def therapist_of(user: User | AnonymousUser) -> Therapist | None:
     """The therapist who is signed in, if any."""
     return Therapist.objects.filter(user=user).first() if isinstance(user, User) else None
@@ -64,6 +75,21 @@ def sessions_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Appo
     if therapist is None:
         return Appointment.objects.none()
     return sessions_given_by(therapist).filter(ends_at__gte=now - timedelta(days=settings.INTAKE_READABLE_DAYS))
+
+
+def cases_of(user: User | AnonymousUser, now: datetime) -> SessionFlagQuerySet:
+    """What waits for a therapist, the soonest first: their sessions that are to be decided about, and those on hold."""
+    therapist = therapist_of(user)
+    if therapist is None:
+        return SessionFlag.objects.none()
+    sessions = sessions_given_by(therapist).filter(status__in=OPEN, ends_at__gt=now)
+    return SessionFlag.objects.waiting().filter(appointment__in=sessions).order_by("appointment__starts_at")
+
+
+def answers_to_decide(user: User | AnonymousUser, now: datetime) -> int:
+    """Of how many clients a therapist has to decide about the answers."""
+    to_decide = cases_of(user, now).filter(state=FlagState.TO_DECIDE).order_by()
+    return to_decide.values("appointment__client").distinct().count()
 
 
 def remember_link(session: SessionBase, link: Link) -> None:

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class BookingConfig(AppConfig):
     name = "booking"
     verbose_name = _("booking")
+
+    def ready(self) -> None:
+        from booking.services.intake import on_answers_changed  # models exist only now
+        from clients.signals import answers_changed
+
+        answers_changed.connect(on_answers_changed)

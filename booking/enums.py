@@ -36,6 +36,8 @@ NEXT_STATES = {
     AppointmentStatus.ARRIVED: (AppointmentStatus.IN_SESSION, AppointmentStatus.DONE),
     AppointmentStatus.IN_SESSION: (AppointmentStatus.DONE,),
 }
+#: What a session on hold cannot become before a clearance; a trigger on the table says the same.
+NOT_ON_HOLD = (AppointmentStatus.CONFIRMED, AppointmentStatus.IN_SESSION, AppointmentStatus.DONE)
 
 
 class Light(TextChoices):
@@ -46,6 +48,28 @@ class Light(TextChoices):
     TO_CHECK = "review", _("To check")
     ON_HOLD = "hold-on", _("On hold")
     WAITING = "none", _("Waiting")
+
+
+class FlagState(TextChoices):
+    """Where a session stands with what its client answered."""
+
+    CLEAR = "clear", _("nothing to decide")
+    TO_DECIDE = "to_decide", _("to decide")
+    DECIDED = "decided", _("decided")
+    DECLINED = "declined", _("declined")
+    ON_HOLD = "on_hold", _("on hold")
+
+
+class DecisionOutcome(TextChoices):
+    APPROVED = "approved", _("goes ahead")
+    ADAPTED = "adapted", _("goes ahead within limits")
+    DOCTOR_FIRST = "doctor_first", _("a doctor is asked first")
+    DECLINED = "declined", _("cannot be treated by this therapist")
+    LAPSED = "lapsed", _("nobody decided in time")
+
+
+#: The therapist does not give the session, whoever said so.
+TURNED_AWAY = (DecisionOutcome.DECLINED, DecisionOutcome.LAPSED)
 
 
 class Outcome(TextChoices):
@@ -130,6 +154,10 @@ class NotificationKind(TextChoices):
     FORM = "form", _("form asked for")
     SERIES_ENDING = "series_ending", _("series about to end")
     FOLLOW_UP = "follow_up", _("after a session")
+    REVIEW = "review", _("something to decide")
+    REVIEW_AGAIN = "review_again", _("still to decide")
+    REVIEW_LATE = "review_late", _("not decided")
+    CLEARED = "cleared", _("no longer on hold")
 
 
 #: Notices that follow from a session and the practice's rules; those of BEFORE_START are of no use once it has begun.
@@ -137,6 +165,13 @@ BEFORE_START = (NotificationKind.REMINDER, NotificationKind.FORM, NotificationKi
 DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
 #: What a client may do without. The law, or their safety, needs the others.
 DECLINABLE = DERIVED
+#: Their version counts the rounds of a flag or the clearances, not the times of the session.
+OWN_VERSION = (
+    NotificationKind.REVIEW,
+    NotificationKind.REVIEW_AGAIN,
+    NotificationKind.REVIEW_LATE,
+    NotificationKind.CLEARED,
+)
 
 
 class NotificationState(TextChoices):
@@ -179,3 +214,6 @@ class AuditAction(TextChoices):
     STATUS = "status", _("changed state")
     UNDONE = "undone", _("undone")
     REANCHORED = "reanchored", _("re-anchored")
+    ON_HOLD = "on_hold", _("put on hold")
+    CLEARED = "cleared", _("taken off hold")
+    DECIDED = "decided", _("decided")

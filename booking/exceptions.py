@@ -31,6 +31,35 @@ class OutsideAvailability(BookingError):
     message = _("This time is not offered. Nothing was booked; please choose one of the free times.")
 
 
+class AgreementWithdrawn(BookingError):
+    """Nobody is treated whose health answers nobody may use."""
+
+    message = _(
+        "You took back your agreement that we keep and use your answers. Without it nobody here may treat you, so nothing was "
+        "booked. You can agree again under “Your form”."
+    )
+    to_staff = _(
+        "This client took back the agreement that health answers are used. Without it nobody may treat them, so nothing was "
+        "booked. They can agree again under “Your form”."
+    )
+
+
+class NotMatched(OutsideAvailability):
+    """The therapist declines to treat this client then. What decides that is an answer, so the words say nothing of it."""
+
+    message = _("This therapist cannot take this visit. Nothing was booked; please choose among the times of those who can.")
+
+
+class TooShort(NotMatched):
+    message = _("Your first session takes longer than this time allows. Nothing was booked; please choose another time.")
+
+
+class TooClose(NotMatched):
+    message = _(
+        "You need more days of rest between two sessions than these dates leave. Nothing was booked; please plan them anew."
+    )
+
+
 class HoldOver(BookingError):
     message = _("The ten minutes are over, so the times are free again. Your choices are still here; hold them once more.")
 
@@ -99,3 +128,15 @@ class NoTimeToAnswer(BookingError):
 
 class CannotWait(BookingError):
     message = _("You cannot wait for this. Nothing was changed.")
+
+
+class OnHold(CannotChange):
+    message = _("This session is on hold until a clearance is recorded. Nothing was changed.")
+
+
+class NothingOnHold(BookingError):
+    message = _("Nothing is on hold for this person. Nothing was recorded.")
+
+
+class DecidedMeanwhile(BookingError):
+    message = _("This was decided in another window, or the answers changed since. Nothing was decided; here is how it stands.")

@@ -4,12 +4,16 @@ The rules of the practice change seldom and are kept in the process, marked with
 time and is read with one query, which brings the current revision along. A process that finds another revision than its
 own reads the rules again. So a question costs one query, whatever the number of therapists, days or appointments, and no
 process ever answers by rules that were changed before it asked.
+
+For a client it costs one more: what they sent of the form. Where that is something, it is weighed for the dates asked about, and
+whoever declines to treat them then is left out.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,11 +25,16 @@ from django.db import connection
 from django.db.models import Prefetch
 
 from booking.engine import slots
-from booking.engine.slots import Busy, Offer, Offers, Practice, Shut, Situation, WeeklyHours, Why
+from booking.engine.history import Cleared, Decided, History
+from booking.engine.matching import NO_WISHES, Abilities, Ground, Match, Stance, Verdict, matched, suits
+from booking.engine.slots import Busy, LeftOut, Offer, Offers, Practice, Rule, Shut, Situation, WeeklyHours, Why
 from booking.engine.spans import Span
 from booking.engine.zones import local_date, local_day
-from booking.enums import BLOCKING
-from booking.models import Appointment
+from booking.enums import BLOCKING, TURNED_AWAY, DecisionOutcome
+from booking.models import Appointment, Clearance, Decision
+from clients.record import Record, Stretch
+from clients.services.responses import known_of
+from clients.triage import Flags, Pressure
 from therapists.models import Closure, HoursOverride, Location, Room, Rulebook, Therapist, TimeOff, Treatment
 
 #: Time off and dated hours that ended longer ago than this are not loaded.
@@ -54,6 +63,7 @@ class Rules:
     revision: int | None
     practices: Mapping[UUID, Practice]
     therapists: Mapping[UUID, slots.Therapist]
+    abilities: Mapping[UUID, Abilities]
     treatments: Mapping[UUID, Offered]
     rooms: frozenset[UUID]  # in use
     ids: Mapping[str, UUID]  # therapists and rooms by their id as text
@@ -98,16 +108,19 @@ def availability(
     client: UUID | None = None,
     ignoring: Collection[UUID] = (),
     moving: Collection[UUID] = (),
+    daily: bool = False,
     overriding: bool = False,
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
-    ``therapists`` narrows those who can do the treatment; ``client`` adds that client's own sessions; ``ignoring`` are
-    appointments about to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that
-    only the client's own time counts as free of them. ``overriding`` lifts the soft rules: notice, horizon, daily caps and
-    skill.
+    ``therapists`` narrows those who can do the treatment; ``client`` adds that client's own sessions, leaves out who declines to
+    treat them, puts whom they prefer first and asks for as long a first session as they need; ``ignoring`` are appointments about
+    to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that only the client's own
+    time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
+    skill and who treats whom.
     """
-    people, situation = _ask(treatment, therapists, first, last, now, client, ignoring, overriding, moving)
+    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding)
+    people, situation = _ask(asking)
     return slots.offers(situation, people, first, last)
 
 
@@ -118,37 +131,71 @@ def why_not(
     now: datetime,
     client: UUID | None = None,
     ignoring: Collection[UUID] = (),
+    daily: bool = False,
 ) -> list[tuple[Why, ...]]:
     """For each start ``(therapist, local date, wall minute)`` every rule that removes it, the foremost first; none if offered."""
     if not starts:
         return []
     first, last = min(on for _, on, _ in starts), max(on for _, on, _ in starts)
     asked = {therapist for therapist, _, _ in starts}
-    people, situation = _ask(treatment, asked, first, last, now, client, ignoring, overriding=False)
+    people, situation = _ask(Asking(treatment, first, last, now, asked, client, ignoring, daily=daily))
     return [
         slots.why_not(situation, (therapist, people[therapist]) if therapist in people else None, on, minute)
         for therapist, on, minute in starts
     ]
 
 
-def first_free(treatment: UUID, *, now: datetime, therapists: Collection[UUID] | None = None) -> Offer | None:
-    """The soonest start of anyone who can do the treatment; looks further ahead only while nothing is found."""
+def first_free(
+    treatment: UUID, *, now: datetime, therapists: Collection[UUID] | None = None, client: UUID | None = None
+) -> Offer | None:
+    """The soonest start of anyone who can do the treatment; looks further ahead only while nothing is found.
+
+    For a ``client`` as ``availability``.
+    """
     known = _knowing(treatment, now)
     offered = known.treatments[treatment]
     today = local_date(known.practices[offered.location].zone, minute_of(now))
     for days in WIDENING:
         last = today + timedelta(days=min(days, offered.treatment.horizon))
-        found = availability(treatment, first=today, last=last, now=now, therapists=therapists)
+        found = availability(treatment, first=today, last=last, now=now, therapists=therapists, client=client)
         soonest = next(iter(found), None)
         if soonest is not None or days > offered.treatment.horizon:
             return soonest
     return None
 
 
-def able_therapists(treatment: UUID, *, now: datetime) -> tuple[UUID, ...]:
-    """Who can do a treatment and takes bookings, by name; nobody for a treatment that is not known."""
-    offered = _knowing(treatment, now).treatments.get(treatment)
-    return offered.therapists if offered else ()
+def matches(client: UUID, sessions: Collection[tuple[UUID, date]], *, now: datetime, daily: bool = False) -> list[Match]:
+    """How each of these therapists can treat a client on its date; none at all where nothing is known of the client.
+
+    By the rules as this transaction sees them. A therapist who takes no bookings any more fits as anybody would.
+    """
+    record = known_of(client)
+    if record is None:
+        return []
+    abilities, history = rules_in_force(now).abilities, history_of(client)
+    flags = {on: history.left_of(record.flags(on), on) for on in {on for _therapist, on in sessions}}
+    return [
+        history.settled(therapist, matched(abilities.get(therapist, Abilities()), flags[on], record.wishes, daily=daily))
+        for therapist, on in sessions
+    ]
+
+
+def history_of(client: UUID) -> History:
+    """What was decided and cleared about a client's answers, in two queries."""
+    decisions = Decision.objects.filter(client=client).order_by("-at")
+    return History(
+        [Cleared(frozenset(each.grounds), each.valid_until) for each in Clearance.objects.filter(client=client)],
+        [
+            Decided(
+                each.pk,
+                each.therapist_id,
+                frozenset(each.grounds),
+                turned_away=each.outcome in TURNED_AWAY,
+                doctor_first=each.outcome == DecisionOutcome.DOCTOR_FIRST,
+            )
+            for each in decisions
+        ],
+    )
 
 
 def _knowing(treatment: UUID, now: datetime) -> Rules:
@@ -169,29 +216,88 @@ def moment_of(instant: int) -> datetime:
     return datetime.fromtimestamp(instant * 60, UTC)
 
 
-def _ask(
-    treatment: UUID,
-    therapists: Collection[UUID] | None,
-    first: date,
-    last: date,
-    now: datetime,
-    client: UUID | None,
-    ignoring: Collection[UUID],
-    overriding: bool,
-    moving: Collection[UUID] = (),
-) -> tuple[dict[UUID, slots.Therapist], Situation]:
+@dataclass(frozen=True)
+class Asking:
+    """A question as it was put: see ``availability``."""
+
+    treatment: UUID
+    first: date
+    last: date
+    now: datetime
+    therapists: Collection[UUID] | None = None
+    client: UUID | None = None
+    ignoring: Collection[UUID] = ()
+    moving: Collection[UUID] = ()
+    daily: bool = False
+    overriding: bool = False
+
+
+def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
     """Who can do it and all that bears on it, by rules that were in force when what is taken was read."""
-    known = _knowing(treatment, now)
+    known = _knowing(asking.treatment, asking.now)
+    record = known_of(asking.client) if asking.client else None
+    stretches = record.stretches(asking.first, asking.last) if record else []
+    extra, first_before = _first_session(stretches, asking)
     while True:
-        offered = known.treatments[treatment]
-        people = _people(known, offered, therapists, overriding)
-        busy, own, revision = _taken(known, offered, people, first, last, client, ignoring, moving, now)
+        offered = known.treatments[asking.treatment]
+        people = _people(known, offered, asking.therapists, asking.overriding)
+        busy, own, revision = _taken(known, offered, people, asking, extra)
         if revision == known.revision:
             asked = offered.treatment
-            if overriding:
+            if asking.overriding:
                 asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
-            return people, Situation(known.practices[offered.location], asked, minute_of(now), busy, own)
-        known = _read_rules(now)
+            practice = known.practices[offered.location]
+            situation = Situation(
+                practice,
+                asked,
+                minute_of(asking.now),
+                busy,
+                own,
+                left_out=_left_out(known, people, record, stretches, asking),
+                rest_days=max((stretch.flags.rest_days for stretch in stretches), default=0),
+                extra=extra,
+                first_before=first_before,
+            )
+            return _preferred_first(known, people, record), situation
+        known = _read_rules(asking.now)
+
+
+def _left_out(
+    known: Rules, people: Collection[UUID], record: Record | None, stretches: Sequence[Stretch], asking: Asking
+) -> dict[UUID, list[LeftOut]]:
+    """Who declines to treat this client, or gives no daily course, and on which of the dates asked about."""
+    if asking.overriding or not (record or asking.daily):
+        return {}
+    wishes = record.wishes if record else NO_WISHES
+    history = history_of(asking.client) if record and asking.client else History()
+    found: defaultdict[UUID, list[LeftOut]] = defaultdict(list)
+    for key in people:
+        for stretch in stretches or [Stretch(asking.first, asking.last, Flags())]:
+            flags = history.left_of(stretch.flags, stretch.last)
+            match = history.settled(key, matched(known.abilities[key], flags, wishes, daily=asking.daily))
+            if match.verdict is Verdict.DECLINES:
+                rule = Rule.NOT_DAILY if match.grounds == (Ground.DAILY,) else Rule.NOT_MATCHED
+                found[key].append(LeftOut(stretch.first, stretch.last, rule))
+    return found
+
+
+def _first_session(stretches: Sequence[Stretch], asking: Asking) -> tuple[int, int | None]:
+    """How much longer a first session of this client is, and the instant of their first one beside those that make room."""
+    extra = max((stretch.flags.extra_minutes for stretch in stretches), default=0)
+    if not extra:
+        return 0, None
+    own = Appointment.objects.filter(client=asking.client, status__in=BLOCKING)
+    others = own.exclude(pk__in=[*asking.ignoring, *asking.moving])
+    earliest = others.order_by("starts_at").values_list("starts_at", flat=True).first()
+    return extra, minute_of(earliest) if earliest else None
+
+
+def _preferred_first(known: Rules, people: dict[UUID, slots.Therapist], record: Record | None) -> dict[UUID, slots.Therapist]:
+    """The same people in the order in which the client prefers them, those alike by name."""
+    if record is None:
+        return people
+    wishes = record.wishes
+    return dict(sorted(people.items(), key=lambda each: suits(known.abilities[each[0]], wishes)))
 
 
 def _people(known: Rules, offered: Offered, wanted: Collection[UUID] | None, overriding: bool) -> dict[UUID, slots.Therapist]:
@@ -222,35 +328,27 @@ BLOCKING_LIST = ", ".join(f"'{status}'" for status in BLOCKING)
 
 
 def _taken(
-    known: Rules,
-    offered: Offered,
-    people: Mapping[UUID, slots.Therapist],
-    first: date,
-    last: date,
-    client: UUID | None,
-    ignoring: Collection[UUID],
-    moving: Collection[UUID],
-    now: datetime,
+    known: Rules, offered: Offered, people: Mapping[UUID, slots.Therapist], asking: Asking, extra: int
 ) -> tuple[list[Busy], list[Span], int | None]:
     """What is taken near these dates, the client's own sessions, and the revision of the rules at that moment."""
     zone = known.practices[offered.location].zone
     treatment = offered.treatment
-    reach = treatment.length + treatment.turnaround
+    reach = treatment.length + extra + treatment.turnaround
     margin = timedelta(days=2)  # for dates that a zone skipped, which have no start of their own
-    begin = local_day(zone, first).start or minute_of(datetime.combine(first, time(0), UTC) - margin)
-    end = local_day(zone, last).end or minute_of(datetime.combine(last, time(0), UTC) + margin)
+    begin = local_day(zone, asking.first).start or minute_of(datetime.combine(asking.first, time(0), UTC) - margin)
+    end = local_day(zone, asking.last).end or minute_of(datetime.combine(asking.last, time(0), UTC) + margin)
     values: dict[str, Any] = {
         "since": moment_of(begin - treatment.preparation - LONGEST_FOOTPRINT),
         "until": moment_of(end + reach),
-        "now": now,
+        "now": asking.now,
     }
     narrowed = ""
     if len(people) < len(known.therapists):
         narrowed = "AND (therapist_id = ANY(%(people)s) OR room_id = ANY(%(rooms)s))"
         values |= {"people": list(people), "rooms": list(treatment.rooms)}
-    if ignoring:
+    if asking.ignoring:
         narrowed += " AND NOT id = ANY(%(ignoring)s)"
-        values["ignoring"] = list(ignoring)
+        values["ignoring"] = list(asking.ignoring)
     capped = any(rules.daily_sessions or rules.daily_minutes for rules in people.values())
     query = BUSY.format(
         blocking=BLOCKING_LIST,
@@ -268,7 +366,8 @@ def _taken(
             revision = number
         else:
             busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_minutes(column) for column in columns)))
-    return busy, _own_sessions(client, values, {*ignoring, *moving}) if client else [], revision
+    own = _own_sessions(asking.client, values, {*asking.ignoring, *asking.moving}) if asking.client else []
+    return busy, own, revision
 
 
 def _minutes(column: memoryview) -> list[int]:
@@ -297,6 +396,8 @@ def _read_rules(now: datetime) -> Rules:
     since = now - REMEMBERED
     therapists = Therapist.objects.filter(is_active=True).prefetch_related(
         "working_hours",
+        "medication_policies",
+        "condition_policies",
         Prefetch("hours_overrides", HoursOverride.objects.filter(applies_on__gte=since.date())),
         Prefetch("time_off", TimeOff.objects.filter(ends_at__gte=since)),
     )
@@ -304,12 +405,14 @@ def _read_rules(now: datetime) -> Rules:
         Prefetch("closures", Closure.objects.filter(ends_at__gte=since)), "holiday_openings"
     )
     treatments = Treatment.objects.prefetch_related("therapists", "rooms")
-    people = {therapist.pk: _therapist(therapist) for therapist in therapists}
+    treating = list(therapists)
+    people = {therapist.pk: _therapist(therapist) for therapist in treating}
     rooms = dict(Room.objects.values_list("pk", "is_active"))
     _kept = Rules(
         revision=revision,
         practices={location.pk: _practice(location) for location in locations},
         therapists=people,
+        abilities={therapist.pk: _abilities(therapist) for therapist in treating},
         treatments={treatment.pk: _offered(treatment, people) for treatment in treatments},
         rooms=frozenset(room for room, in_use in rooms.items() if in_use),
         ids={str(key): key for key in (*people, *rooms)},
@@ -340,6 +443,18 @@ def _therapist(therapist: Therapist) -> slots.Therapist:
         time_off=tuple(_span(away.starts_at, away.ends_at) for away in therapist.time_off.all()),
         daily_sessions=therapist.daily_sessions,
         daily_minutes=therapist.daily_minutes,
+    )
+
+
+def _abilities(therapist: Therapist) -> Abilities:
+    return Abilities(
+        medicines={policy.medication_class: Stance(policy.stance) for policy in therapist.medication_policies.all()},
+        conditions={policy.condition: Stance(policy.stance) for policy in therapist.condition_policies.all()},
+        least=Pressure(therapist.least_pressure),
+        most=Pressure(therapist.most_pressure),
+        areas=frozenset(therapist.areas),
+        daily=therapist.gives_daily,
+        gender=therapist.gender,
     )
 
 

@@ -8,9 +8,13 @@ from django.utils import timezone
 
 from booking.notifications.delivery import send_due
 from booking.notifications.reminders import queue_due
+from booking.services.asking import clients_here_since
+from booking.services.decisions import escalate
 from booking.services.holds import release_expired
+from booking.services.intake import weigh_all
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
+from clients.services.retention import forget
 
 log = structlog.get_logger(__name__)
 
@@ -50,3 +54,19 @@ def check_promises() -> None:
     found = keep_promises(by=None, now=timezone.now(), cause=str(NIGHTLY))
     if found:
         log.error("sessions nobody had seen to", sessions=len(found.dates), other_rooms=len(found.other_rooms))
+
+
+@shared_task
+def weigh_answers() -> None:
+    weigh_all(timezone.now())
+
+
+@shared_task
+def escalate_decisions() -> None:
+    escalate(timezone.now())
+
+
+@shared_task
+def forget_old_answers() -> None:
+    report = forget(now=timezone.now(), here_since=clients_here_since)
+    log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients)

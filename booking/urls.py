@@ -1,6 +1,21 @@
 from django.urls import path
 
-from booking.views import changes, choose, confirm, held, links, messages, plan, repairs, sessions, treating, waitlist
+from booking.views import (
+    asking,
+    changes,
+    choose,
+    confirm,
+    decisions,
+    held,
+    links,
+    messages,
+    plan,
+    progress,
+    repairs,
+    sessions,
+    treating,
+    waitlist,
+)
 
 app_name = "booking"
 
@@ -19,8 +34,15 @@ urlpatterns = [
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
     path("sessions/<uuid:pk>/intake/", treating.intake, name="session_intake"),
+    path("sessions/<uuid:pk>/before/", asking.before, name="before_session"),
+    path("sessions/<uuid:pk>/after/", asking.after, name="after_session"),
+    path("sessions/<uuid:pk>/progress/", progress.session_progress, name="session_progress"),
+    path("progress/", progress.progress, name="progress"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
+    path("therapist/decisions/", decisions.queue, name="decisions"),
+    path("therapist/decisions/<uuid:pk>/", decisions.decide_case, name="decide"),
+    path("therapist/decisions/<uuid:pk>/clearance/", decisions.clear, name="clear"),
     path("waitlist/", waitlist.join, name="wish"),
     path("waitlist/earlier/<uuid:pk>/", waitlist.earlier, name="wish_earlier"),
     path("waitlist/<uuid:pk>/withdraw/", waitlist.withdraw, name="withdraw_wish"),

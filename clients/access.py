@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AnonymousUser
+from datetime import datetime
 
-from clients.models import Client, Response, User
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from clients.models import Client, Handout, Response, User
 from clients.models.response import ResponseQuerySet
+
+HANDOUT_KEY = "handout"
 
 
 def client_of(user: User | AnonymousUser) -> Client | None:
@@ -15,4 +21,28 @@ def client_of(user: User | AnonymousUser) -> Client | None:
 
 def responses_of(client: Client) -> ResponseQuerySet:
     """The forms a client may see and, while they are under way, fill in: their own."""
-    return Response.objects.filter(client=client).select_related("client", "questionnaire")
+    return Response.objects.filter(client=client).select_related("client__user", "questionnaire")
+
+
+def take_over(session: SessionBase, handout: Handout) -> None:
+    """Let this browser fill in one form and nothing else: whoever was signed in on it before is not any more."""
+    session.flush()
+    session[HANDOUT_KEY] = str(handout.pk)
+
+
+def handout_of(request: HttpRequest, now: datetime) -> Handout | None:
+    """What this browser, with nobody signed in, was handed out to fill in, as long as that lasts."""
+    if request.user.is_authenticated or HANDOUT_KEY not in request.session:
+        return None
+    return Handout.objects.live(now).filter(pk=request.session[HANDOUT_KEY]).first()
+
+
+def forms_to_fill_in(request: HttpRequest, now: datetime) -> ResponseQuerySet | None:
+    """The forms somebody may fill in: a client's own, or the one handed out to this browser. None where nobody is known yet."""
+    handout = handout_of(request, now)
+    if handout is not None:
+        return responses_of(handout.client).drafts().filter(handouts=handout)
+    if not request.user.is_authenticated:
+        return None
+    client = client_of(request.user)
+    return responses_of(client) if client else Response.objects.none()

@@ -22,6 +22,10 @@ class NoQuestionnaire(IntakeError):
     """The practice has no questionnaire in use."""
 
 
+class HandoutOver(IntakeError):
+    """The form on a tablet was begun already, sent, or its time is over."""
+
+
 class Submitted(IntakeError):
     """The answers were submitted and stay as they are; a change is a new response."""
 

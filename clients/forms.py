@@ -86,6 +86,10 @@ class Part:
         return [item.value for item in self.items if item.title]
 
     @property
+    def places(self) -> str:
+        return ", ".join(item.title for item in self.items if item.title)
+
+    @property
     def has_room(self) -> bool:
         return len(self.items) < (self.question.max_items or 10)
 
@@ -471,3 +475,44 @@ class StartForm(forms.Form):
         self.fields["agree"].label = question.text
         self.fields["agree"].help_text = question.help
         self.helper = helper(Drawn("agree"))
+
+
+class WentForm(forms.Form):
+    """How the last session went: one tap answers two questions where both have the plainest answer."""
+
+    ASKED = ("last_reaction", "soreness_now")
+    SHORT = {
+        "better": {"last_reaction": "better", "soreness_now": "0"},
+        "same": {"last_reaction": "same", "soreness_now": "0"},
+    }
+
+    went = forms.ChoiceField(
+        label=gettext_lazy("How did you feel after your last session, and how sore is the treated area now?"),
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[
+            ("better", gettext_lazy("Better, and nothing is sore now")),
+            ("same", gettext_lazy("No different, and nothing is sore now")),
+            ("other", gettext_lazy("Sore, or something else")),
+        ],
+    )
+
+    @classmethod
+    def of(cls, questions: Iterable[Question], answers: Mapping[str, Any]) -> WentForm | None:
+        """The short way to answer, where a version asks both questions and knows these answers."""
+        asked = {question.code: question for question in questions}
+        reaction = asked.get("last_reaction")
+        if reaction is None or "soreness_now" not in asked:
+            return None
+        if not set(cls.SHORT) <= {choice["value"] for choice in reaction.choices}:
+            return None
+        return cls(initial={"went": cls._said(answers)})
+
+    @classmethod
+    def _said(cls, answers: Mapping[str, Any]) -> str:
+        given = {code: str(answers[code]) for code in cls.ASKED if code in answers}
+        return next((name for name, means in cls.SHORT.items() if means == given), "other" if given else "")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = helper(Drawn("went", wrapper_class="choices wide"))

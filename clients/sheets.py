@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from clients import triage
-from clients.models import BodyRegion, Question, Questionnaire, Response, Section, User
+from clients.models import BodyRegion, Client, Question, Questionnaire, QuestionType, Response, ResponseKind, Section, User
 from clients.services.responses import is_missing, knowledge, read_response, shown, with_classes
 from clients.triage import Flags
 from clients.wording import in_words
@@ -44,7 +44,7 @@ class Sheet:
     on: date
 
     @classmethod
-    def of(cls, response: Response, *, by: User, now: datetime) -> Sheet:
+    def of(cls, response: Response, *, by: User | None, now: datetime) -> Sheet:
         on = max(response.session_on or timezone.localdate(now), timezone.localdate(now))
         answers = read_response(response, by=by, now=now)
         full = Questionnaire.objects.complete().get(pk=response.questionnaire_id)
@@ -128,3 +128,48 @@ def parts_in_words(sheet: Sheet) -> list[tuple[Step, list[Line]]]:
         )
         for step in sheet.steps
     ]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a client last said in one part of the whole form, in short words."""
+
+    section: Section
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class SaidLast:
+    sent_at: datetime
+    parts: list[Said]
+
+
+LISTED = (QuestionType.MEDICATION_LIST, QuestionType.REPEAT_GROUP)
+
+
+def said_last(client: Client, *, now: datetime) -> SaidLast | None:
+    """What a client may want to look over before a later session: their lists, and whatever else asks for care.
+
+    None for one who never sent the whole form.
+    """
+    full = client.responses.current().filter(kind=ResponseKind.FIRST).order_by("-submitted_at").first()
+    if full is None or full.submitted_at is None:
+        return None
+    sheet = Sheet.of(full, by=client.user, now=now)
+    regions = {region.code: region for region in BodyRegion.objects.all()}
+    caring = {reason.question for reason in sheet.flags.reasons}
+    parts = [
+        Said(step.section, [line for question in step.questions for line in _in_short(question, sheet, caring, regions)])
+        for step in sheet.steps
+    ]
+    lists = {step.section.code for step in sheet.steps if any(question.type in LISTED for question in step.questions)}
+    return SaidLast(full.submitted_at, [part for part in parts if part.lines or part.section.code in lists])
+
+
+def _in_short(question: Question, sheet: Sheet, caring: Collection[str], regions: Mapping[str, BodyRegion]) -> list[str]:
+    if question.ask_every_session or question.code not in sheet.answers:
+        return []
+    words = in_words(question, sheet.answers[question.code], regions)
+    if question.type in LISTED:
+        return words
+    return [f"{question.text} {'; '.join(words)}"] if question.code in caring else []

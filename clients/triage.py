@@ -8,8 +8,8 @@ say what a therapist must know or decide before touching somebody.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -37,6 +37,14 @@ class Pressure(IntEnum):
     INTENSE = 8
 
 
+class Source(StrEnum):
+    """What a reason comes from: a rule, a medicine's class, or a rule that only says again what classes say."""
+
+    RULE = "rule"
+    MEDICATION_CLASS = "medication_class"
+    SUMMARY = "summary"
+
+
 class Scope(StrEnum):
     WHOLE_BODY = "whole_body"
     LOCAL = "local"
@@ -44,7 +52,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure."""
+    """A rule of a question: ``when`` it holds, the rest applies. No ``cap`` means that it limits no pressure.
+
+    ``extra_minutes`` are added to a client's first session, ``rest_days`` lie between two of their sessions at least.
+    """
 
     question: str
     code: str
@@ -54,6 +65,8 @@ class Rule:
     cap: Pressure | None = None
     note: str = ""
     message: str = ""
+    extra_minutes: int = 0
+    rest_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +141,18 @@ class Reason:
     note: str = ""
     message: str = ""
     ask: tuple[str, ...] = ()
+    source: Source = Source.RULE
+    extra_minutes: int = 0
+    rest_days: int = 0
 
     @property
     def is_local(self) -> bool:
         return self.scope is Scope.LOCAL and bool(self.regions)
+
+    @property
+    def ground(self) -> str:
+        """What somebody decides about: this rule, for this part of the answer, in these places. The same for the same facts."""
+        return "/".join([self.question, self.code, "+".join(self.because), "+".join(sorted(self.regions))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,16 @@ class Flags:
     blocked: frozenset[str] = frozenset()
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def extra_minutes(self) -> int:
+        """How much longer a first session has to be: the most that any reason asks for."""
+        return max((reason.extra_minutes for reason in self.reasons), default=0)
+
+    @property
+    def rest_days(self) -> int:
+        """How many whole days have to lie between two sessions: the most that any reason asks for."""
+        return max((reason.rest_days for reason in self.reasons), default=0)
+
     def at(self, region: str) -> Limit:
         return self.regions.get(region, self.everywhere)
 
@@ -155,6 +186,25 @@ class Flags:
     def untouched(self) -> frozenset[str]:
         """Regions in which nobody may press, blocked or not, when it is not the whole body."""
         return frozenset(code for code, limit in self.regions.items() if limit.cap is Pressure.NONE) | self.blocked
+
+    @property
+    def stops(self) -> frozenset[str]:
+        """The grounds that only a clearance lifts, those of single areas included."""
+        return frozenset(reason.ground for reason in self.reasons if reason.severity is Severity.STOP)
+
+    @property
+    def to_decide(self) -> frozenset[str]:
+        """The grounds that somebody has to decide about before the session."""
+        return frozenset(reason.ground for reason in self.reasons if reason.severity >= Severity.REVIEW)
+
+    def cleared(self, grounds: Collection[str]) -> Flags:
+        """What is left when a doctor has cleared these grounds: something to know, and of a stop no limit either."""
+        return combined([_cleared(reason) if reason.ground in grounds else reason for reason in self.reasons])
+
+
+def _cleared(reason: Reason) -> Reason:
+    cap = None if reason.severity is Severity.STOP else reason.cap
+    return replace(reason, severity=min(reason.severity, Severity.ADAPT), cap=cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +235,27 @@ def _reasons_of(question: str, answers: Answers, known: Knowledge, on: date) -> 
     for rule, hit in found:
         if hit.item is not None:
             worst[hit.item] = max(rule.severity, worst.get(hit.item, Severity.NONE))
-    reasons = [
-        Reason(rule.code, question, rule.severity, rule.scope, rule.cap, hit.regions, hit.because, rule.note, rule.message)
-        for rule, hit in found
-        if hit.item is None or rule.severity == worst[hit.item]
-    ]
+    reasons = [_reason(rule, hit) for rule, hit in found if hit.item is None or rule.severity == worst[hit.item]]
     if question in known.medicines:
         reasons += _reasons_of_classes(question, value, known)
     return reasons
+
+
+def _reason(rule: Rule, hit: _Hit) -> Reason:
+    return Reason(
+        rule.code,
+        rule.question,
+        rule.severity,
+        rule.scope,
+        rule.cap,
+        hit.regions,
+        hit.because,
+        rule.note,
+        rule.message,
+        source=Source.SUMMARY if rule.when["op"] == "medication_severity" else Source.RULE,
+        extra_minutes=rule.extra_minutes,
+        rest_days=rule.rest_days,
+    )
 
 
 def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], known: Knowledge) -> list[Reason]:
@@ -204,11 +267,12 @@ def _reasons_of_classes(question: str, medicines: Sequence[Mapping[str, Any]], k
             of.severity,
             of.scope,
             of.cap,
-            known.parts(_places([medicine])),
+            known.parts(places_of([medicine])),
             (str(medicine.get("name", "")),),
             of.note,
             of.message,
             of.ask,
+            Source.MEDICATION_CLASS,
         )
         for medicine in medicines
         for of in _classes(medicine, known)
@@ -266,12 +330,12 @@ def _hits(when: Condition, value: Any, known: Knowledge, on: date) -> list[_Hit]
     match when["op"]:
         case "item_within_days" | "item_older_days" | "item_kind_in":
             return [
-                _Hit(number, known.parts(_places([item])), (str(item.get("kind", "")), str(item.get("date", ""))))
+                _Hit(number, known.parts(places_of([item])), (str(item.get("kind", "")), str(item.get("date", ""))))
                 for number, item in enumerate(value)
                 if _item_holds(when, item, on) and ("and" not in when or _item_holds(when["and"], item, on))
             ]
         case "region_treatable_in":
-            places = [code for code in _places(value) if code in known.regions]
+            places = [code for code in places_of(value) if code in known.regions]
             meant = tuple(code for code in places if known.regions[code].treatable in when["value"])
             return [_Hit(None, known.parts(meant), meant)] if meant else []
         case "medication_severity":
@@ -283,7 +347,7 @@ def _hits(when: Condition, value: Any, known: Knowledge, on: date) -> list[_Hit]
             return [_Hit(None, frozenset(), tuple(when["value"]))] if present.issuperset(when["value"]) else []
     if not holds(when, value, on) or ("and" in when and not holds(when["and"], value, on)):
         return []
-    return [_Hit(None, known.parts(_places(value)), _plain(when, value))]
+    return [_Hit(None, known.parts(places_of(value)), _plain(when, value))]
 
 
 def _item_holds(condition: Condition, item: Mapping[str, Any], on: date) -> bool:
@@ -321,7 +385,7 @@ def _is_empty(value: Any) -> bool:
     return value.strip().rstrip(".").casefold() in ("", "none") if isinstance(value, str) else not value
 
 
-def _places(value: Any) -> list[str]:
+def places_of(value: Any) -> list[str]:
     """The regions an answer names itself; an item without one reaches the whole body, so that all of them do."""
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         return []

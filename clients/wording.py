@@ -56,7 +56,7 @@ def in_words(question: Question, value: Any, regions: Mapping[str, BodyRegion]) 
         case QuestionType.MULTI:
             return [question.label_of(each) for each in value]
         case QuestionType.BODY_MAP:
-            return [_spot(item, regions) for item in value]
+            return spots_in_words(value, regions)
         case QuestionType.MEDICATION_LIST:
             return [_medicine(item, regions) for item in value]
         case QuestionType.REPEAT_GROUP:
@@ -86,6 +86,10 @@ def day_in_words(text: str) -> str:
 
 def place_in_words(code: str, regions: Mapping[str, BodyRegion]) -> str:
     return regions[code].label if code in regions else ""
+
+
+def spots_in_words(spots: Sequence[Mapping[str, Any]], regions: Mapping[str, BodyRegion]) -> list[str]:
+    return [_spot(item, regions) for item in spots]
 
 
 def _spot(item: Mapping[str, Any], regions: Mapping[str, BodyRegion]) -> str:

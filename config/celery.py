@@ -25,9 +25,15 @@ app.conf.beat_schedule = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "weigh answers": {"task": "booking.tasks.weigh_answers", "schedule": crontab(hour="1", minute="10")},
+    "escalate decisions": {
+        "task": "booking.tasks.escalate_decisions",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "check promises": {"task": "booking.tasks.check_promises", "schedule": crontab(hour="2", minute="40")},
     "forget old answers": {
-        "task": "clients.tasks.forget_old_answers",
+        "task": "booking.tasks.forget_old_answers",
         "schedule": crontab(hour=3, minute=20),
         "options": {"expires": 3600},
     },

@@ -19,6 +19,7 @@ HER_FORM = dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302)}
 HER_ANSWERS = dict.fromkeys(PEOPLE, (404, 405)) | {"anonymous": (302, 405)}
 
 TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
+TESS_ONLY_ACT = dict.fromkeys(PEOPLE, (405, 404)) | {"anonymous": (405, 302)}
 
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
@@ -37,6 +38,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # at a start that is offered; what is posted there lacks what to move
     "booking:confirm_move": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
     "booking:cancel": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
+    # a session that asks nothing now says so to its client
+    "booking:before_session": HER_FORM | {"ada": (200, 200)},
+    "booking:after_session": HER_FORM | {"ada": (200, 200)},
     "booking:undo": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:undo_booked": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 302)},
     "booking:wish": dict.fromkeys(PEOPLE, (200, 403)) | {"ada": (200, 422), "bo": (200, 422)},
@@ -53,11 +57,19 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "intake:consents": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 404), "bo": (200, 404)},
     "intake:part": HER_FORM | {"ada": (200, 422)},
     "intake:form": HER_FORM | {"ada": (200, 422)},
+    "intake:brief": HER_FORM | {"ada": (200, 200)},  # a POST without an answer saves and shows it again
+    "intake:tablet": dict.fromkeys(PEOPLE, (410, 410)),  # for a token that never was
     "intake:copy": HER_ANSWERS | {"ada": (200, 405)},
     "intake:doctor": HER_ANSWERS | {"ada": (200, 405)},
     # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to
     "booking:therapist": TESS_ONLY_READ,
     "booking:session_intake": TESS_ONLY_READ,
+    "booking:session_progress": TESS_ONLY_READ,
+    "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:decisions": TESS_ONLY_READ,
+    # what is posted there says nothing of what a doctor said, and Ada's answers are not to be decided about but cleared
+    "booking:decide": TESS_ONLY_ACT | {"tess": (405, 409)},
+    "booking:clear": TESS_ONLY_ACT | {"tess": (405, 422)},
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
 }

@@ -113,6 +113,7 @@ def world(practice, now):
             repair=repair,
             sent=sent,
             draft=draft,
+            short=open_response(practice.ada, "every", now=now, session_on=NINE.date()),
             people=people,
         )
 
@@ -130,12 +131,13 @@ def forms_of(client, now):
 def address(name, world):
     if name == "booking:when":
         return f"{reverse(name)}?treatment={world.practice.treatment.pk}"
-    if name in ("booking:link", "booking:stop"):
+    if name in ("booking:link", "booking:stop", "intake:tablet"):
         return reverse(name, args=["a-token-that-never-was"])
     if name == "intake:part":
         return reverse(name, args=[world.draft.pk, "part-4"])
     objects = {
         "intake:form": world.draft,
+        "intake:brief": world.short,
         "intake:copy": world.sent,
         "intake:doctor": world.sent,
         "booking:plan": world.series,
@@ -147,6 +149,11 @@ def address(name, world):
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
         "booking:session_intake": world.session,
+        "booking:session_progress": world.session,
+        "booking:before_session": world.session,
+        "booking:after_session": world.session,
+        "booking:decide": world.session,
+        "booking:clear": world.session,
         "booking:series_calendar": world.hers,
         "booking:move": world.session,
         "booking:confirm_move": world.session,

@@ -3,31 +3,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, time
 from typing import Any, ClassVar, Protocol
+from uuid import UUID
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
-from django.utils.translation import gettext
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.tablet import tablet_page
+from booking.engine.slots import Rule
 from booking.engine.zones import instant_of
-from booking.enums import NEXT_STATES, AppointmentStatus, Light
+from booking.enums import NEXT_STATES, AppointmentStatus, FlagState, Light
 from booking.exceptions import BookingError
-from booking.models import Appointment, AuditEntry
+from booking.forms.decisions import ClearanceForm
+from booking.models import Appointment, AuditEntry, Clearance, SessionFlag
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
+from booking.services.clearances import record_clearance
 from booking.services.intake import light_of, lights_of
 from clients.models import Client, User
 from therapists.models import Treatment
@@ -44,7 +54,9 @@ class AppointmentForm(forms.ModelForm):
         label=_("reason to lift a rule"),
         max_length=300,
         required=False,
-        help_text=_("Lifts notice, horizon, daily limits and skill; never an overlap, hours, leave or a closure."),
+        help_text=_(
+            "Lifts notice, horizon, daily limits, skill and who treats whom; never an overlap, hours, leave or a closure."
+        ),
     )
 
     class Meta:
@@ -58,7 +70,7 @@ class AppointmentForm(forms.ModelForm):
                 with transaction.atomic():
                     self.instance = self.write(data, timezone.now())
             except BookingError as refusal:
-                self.add_error(None, [str(refusal.message), *self.in_the_way(data)])
+                self.add_error(None, [str(refusal.message), *self.left_out(refusal, data), *self.in_the_way(data)])
         return data
 
     def write(self, data: dict[str, Any], now: datetime) -> Appointment:
@@ -75,6 +87,13 @@ class AppointmentForm(forms.ModelForm):
         if instant is None or at.second:
             raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
         return moment_of(instant)
+
+    def left_out(self, refusal: BookingError, data: dict[str, Any]) -> list[str]:
+        """Why a therapist is left out for this client: that they are, never by which answer."""
+        if not any(reason.rule is Rule.NOT_MATCHED for reason in refusal.detail.get("why", ())):
+            return []
+        said = gettext("By what this client’s form says, %(therapist)s does not treat them on %(day)s. A reason lifts this rule.")
+        return [said % {"therapist": data["therapist"], "day": date_format(data["local_date"], "D j M")}]
 
     def in_the_way(self, data: dict[str, Any]) -> list[str]:
         """Who has the therapist or the client at that time, in words."""
@@ -221,7 +240,7 @@ class Lit(Protocol):
 class WithLights(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        lights = lights_of(self.result_list)
+        lights = lights_of(self.result_list, now=timezone.now())
         for appointment in self.result_list:
             appointment.light = lights[appointment.pk]
 
@@ -236,7 +255,8 @@ class AppointmentAdmin(admin.ModelAdmin):
     ordering = ("-starts_at",)
     autocomplete_fields = ("client", "treatment", "therapist")
     inlines: ClassVar[list[Any]] = [AuditInline]
-    read = ("client", "treatment", "when", "room", "price", "series", "form_light", "changes")
+    change_form_template = "admin/booking/appointment/change_form.html"
+    read = ("client", "treatment", "when", "room", "price", "series", "form_light", "on_tablet", "changes")
 
     @admin.display(description=_("starts"), ordering="starts_at")
     def when(self, appointment: Appointment) -> str:
@@ -249,7 +269,49 @@ class AppointmentAdmin(admin.ModelAdmin):
     @admin.display(description=_("form"))
     def form_light(self, appointment: Appointment) -> str:
         """What the answers mean for the session's date, in one word: who may read them is somebody else."""
-        return str(light_of(appointment).label)
+        return str(light_of(appointment, now=timezone.now()).label)
+
+    @admin.display(description=_("on a tablet"))
+    def on_tablet(self, appointment: Appointment) -> str:
+        address = reverse("admin:booking_appointment_tablet", args=[appointment.pk])
+        return format_html('<a href="{}">{}</a>', address, gettext("Let the client fill in the form here"))
+
+    def get_urls(self) -> list[URLPattern]:
+        def on_tablet(request: HttpRequest, pk: UUID) -> HttpResponse:
+            return tablet_page(self, request, pk)
+
+        guarded = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/tablet/", guarded(on_tablet), name="booking_appointment_tablet"),
+            path("<uuid:pk>/clearance/", guarded(self.clear), name="booking_appointment_clear"),
+            *super().get_urls(),
+        ]
+
+    def clear(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Record what a doctor said about the client of a session on hold."""
+        if not may_clear(request):
+            raise PermissionDenied
+        session = get_object_or_404(self.get_queryset(request).select_related("client", "treatment__location"), pk=pk)
+        now = timezone.now()
+        today = timezone.localdate(now, session.treatment.location.tz)
+        form = ClearanceForm(request.POST or None, session=session, today=today)
+        if form.is_bound and form.is_valid():
+            return _cleared(request, session, form, now)
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Record a clearance for %(client)s") % {"client": session.client},
+            "opts": self.opts,
+            "session": session,
+            "form": form,
+        }
+        return render(request, "admin/booking/appointment/clearance.html", context, status=422 if form.is_bound else 200)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        session = self.get_object(request, unquote(object_id)) if object_id else None
+        on_hold = SessionFlag.objects.filter(appointment=session, state=FlagState.ON_HOLD)
+        context = {"may_clear": session is not None and may_clear(request) and on_hold.exists()}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WithLights
@@ -300,6 +362,52 @@ class AppointmentAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
         return False
+
+
+def may_clear(request: HttpRequest) -> bool:
+    return request.user.has_perms(["booking.view_appointment", "booking.add_clearance"])
+
+
+def _cleared(request: HttpRequest, session: Appointment, form: ClearanceForm, now: datetime) -> HttpResponse:
+    assert session.client is not None
+    assert request.user.is_authenticated
+    held = SessionFlag.objects.filter(appointment__client=session.client, state=FlagState.ON_HOLD)
+    before = list(held.values_list("appointment", flat=True))
+    try:
+        record_clearance(session.client, **form.cleaned_data, by=request.user, now=now)
+    except BookingError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("admin:booking_appointment_change", session.pk)
+    messages.success(request, _what_is_confirmed(before))
+    return redirect("admin:booking_appointment_change", session.pk)
+
+
+def _what_is_confirmed(before: Collection[UUID]) -> str:
+    """Which of the sessions that were on hold are confirmed now, and whether others still wait for something."""
+    sessions = Appointment.objects.filter(pk__in=before)
+    freed = sessions.filter(status=AppointmentStatus.CONFIRMED).order_by("starts_at")
+    dates = [date_format(each.local_start, "D j M Y, H:i") for each in freed]
+    left = sessions.filter(flag__state=FlagState.ON_HOLD).count()
+    said = [gettext("Recorded. Confirmed now: %(dates)s.") % {"dates": "; ".join(dates)} if dates else gettext("Recorded.")]
+    if left:
+        said.append(ngettext("%(n)d session stays on hold.", "%(n)d sessions stay on hold.", left) % {"n": left})
+    return " ".join(said)
+
+
+@admin.register(Clearance)
+class ClearanceAdmin(ReadOnlyAdmin):
+    """Whose word counted for whom; what it was about is not for the desk."""
+
+    list_display = ("client", "given_by", "given_on", "reference", "valid_until", "recorded_by", "recorded")
+    list_select_related = ("client", "recorded_by")
+    search_fields = ("client__name", "given_by", "reference")
+    date_hierarchy = "recorded_at"
+    ordering = ("-recorded_at",)
+    fields = list_display
+
+    @admin.display(description=_("recorded"), ordering="recorded_at")
+    def recorded(self, clearance: Clearance) -> str:
+        return on_the_clock(clearance.recorded_at)
 
 
 @admin.register(AuditEntry)

@@ -26,6 +26,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from booking.admin.abilities import (
+    FIELDSETS,
+    ConditionPolicyInline,
+    MedicationPolicyInline,
+    PainkillerInline,
+    TherapistForm,
+)
 from booking.exceptions import BreaksSessions
 from booking.services.repairs import Consequences, change_rules
 from clients.models import User
@@ -156,7 +163,16 @@ class TherapistAdmin(AsksFirst):
     search_fields = ("name", "focus")
     autocomplete_fields = ("user", "location")
     ordering = ("name",)
-    inlines: ClassVar[list[Any]] = [WorkingHoursInline, HoursOverrideInline, TimeOffInline]
+    form = TherapistForm
+    fieldsets = FIELDSETS
+    inlines: ClassVar[list[Any]] = [
+        WorkingHoursInline,
+        HoursOverrideInline,
+        TimeOffInline,
+        MedicationPolicyInline,
+        ConditionPolicyInline,
+        PainkillerInline,
+    ]
     actions = ("ill_from_now",)
 
     @admin.action(description=_("Ill from now on"), permissions=["send_away"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import accumulate, count, islice, pairwise, takewhile
@@ -140,6 +140,10 @@ class Rest:
         if self.in_a_row is not None and self.in_a_row < 1:
             raise InvalidCourse("rest", "At least one day in a row must be allowed.")
 
+    def at_least(self, days: int) -> Rest:
+        """The same dose with so many days between two sessions, if it had fewer."""
+        return replace(self, days=max(self.days, days))
+
     def allows(self, dates: Sequence[date]) -> bool:
         """Tell whether the dates increase and keep the rest."""
         row = 1
@@ -205,6 +209,15 @@ class Course:
         """The wished dates in order."""
         end = self.phases[-1].until
         return tuple(self._wish(day, rhythm, end=end) for rhythm, dates in self._timeline() for day in dates)
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether some of its dates follow each other day by day."""
+        return any(isinstance(phase.rhythm, Daily) for phase in self.phases)
+
+    def rested(self, days: int) -> Course:
+        """The same course with at least so many days of rest."""
+        return replace(self, rest=self.rest.at_least(days))
 
     def wishes_after(self) -> Iterator[Wish]:
         """What the last rhythm would wish next if it had no end; nothing after a single session."""

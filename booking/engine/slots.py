@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -117,6 +117,8 @@ class Rule(StrEnum):
 
     NOT_SKILLED = "not_skilled"
     NO_SUCH_TIME = "no_such_time"
+    NOT_MATCHED = "not_matched"
+    NOT_DAILY = "not_daily"
     TOO_SOON = "too_soon"
     TOO_FAR_AHEAD = "too_far_ahead"
     HOLIDAY = "holiday"
@@ -135,6 +137,14 @@ class Why(NamedTuple):
 
     rule: Rule
     detail: str = ""
+
+
+class LeftOut(NamedTuple):
+    """Dates, both inclusive, on which a therapist treats nobody like this client or in such a course."""
+
+    first: date
+    last: date
+    rule: Rule
 
 
 class Offer(NamedTuple):
@@ -206,16 +216,56 @@ class Situation:
     now: int  # the instant of asking, rounded up to a minute
     busy: Sequence[Busy] = ()
     client_busy: Sequence[Span] = ()  # the client's own sessions
+    left_out: Mapping[Key, Sequence[LeftOut]] = field(default_factory=dict)  # by therapist
+    rest_days: int = 0  # that the client needs between two sessions
+    extra: int = 0  # minutes by which a first session is longer
+    first_before: int | None = None  # a start before this instant is a first session; None: any is
+
+    @property
+    def longer(self) -> Situation:
+        """The same question about a first session, with its whole length."""
+        return replace(self, treatment=replace(self.treatment, length=self.treatment.length + self.extra), extra=0)
+
+    def is_first(self, start: int) -> bool:
+        return self.extra > 0 and (self.first_before is None or start < self.first_before)
 
 
 class Offers:
     """The starts found: for each therapist one integer over the axis, and what is asked of it."""
 
-    def __init__(self, axis: Axis, masks: Mapping[Key, int], rooms: Mapping[Key, int]) -> None:
+    def __init__(
+        self,
+        axis: Axis,
+        masks: Mapping[Key, int],
+        rooms: Mapping[Key, int],
+        situation: Situation,
+        *,
+        is_narrowed: bool = False,
+        longer: Offers | None = None,
+    ) -> None:
         self.axis = axis
+        self._situation = situation
+        #: the same for first sessions, where those are longer
+        self._longer = longer
+        #: whether somebody is left out on some of these dates because of who is to be treated
+        self.is_narrowed = is_narrowed
         self._masks = masks
         self._rooms = rooms
         self._bytes: dict[Key, bytes] = {}
+
+    @property
+    def rest_days(self) -> int:
+        """Whole days that a course has to leave between two sessions of this client."""
+        return self._situation.rest_days
+
+    def extra(self, instant: int) -> int:
+        """The minutes by which a session that starts then is longer, because it is a first one."""
+        return self._situation.extra if self._situation.is_first(instant) else 0
+
+    @property
+    def therapists(self) -> tuple[Key, ...]:
+        """Everybody who was asked, in the order of preference."""
+        return tuple(self._masks)
 
     def on(self, therapist: Key, day: date) -> int:
         """The starts of one local date: bit w is set if one is offered at wall minute w."""
@@ -255,6 +305,14 @@ class Offers:
             for instant, _order, minute, therapist in sorted(found, key=lambda start: start[:2])
         ]
 
+    def with_longer_first(self, longer: Offers) -> Offers:
+        """These offers with those of ``longer`` in the place of first sessions."""
+        before = self._situation.first_before
+        ends = self.axis.length if before is None else min(max(before - self.axis.base, 0), self.axis.length)
+        firsts = (1 << ends) - 1
+        masks = {key: mask & ~firsts | longer._masks[key] & firsts for key, mask in self._masks.items()}
+        return Offers(self.axis, masks, self._rooms, self._situation, is_narrowed=self.is_narrowed, longer=longer)
+
     def __iter__(self) -> Iterator[Offer]:
         """Every offer, date by date."""
         for day in self.axis.days:
@@ -268,16 +326,26 @@ class Offers:
 
     def rooms(self, instant: int) -> list[Key]:
         """The rooms that are free for the whole footprint of a session that starts at ``instant``."""
+        if self._longer is not None and self._situation.is_first(instant):
+            return self._longer.rooms(instant)
         bit = instant - self.axis.base
         return [room for room, blocked in self._rooms.items() if not blocked >> bit & 1]
 
 
 def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: date, last: date) -> Offers:
     """Find every start of the treatment for all ``therapists`` from ``first`` to ``last``, both inclusive."""
+    found = _offers(situation, therapists, first, last)
+    if not situation.extra:
+        return found
+    longer = _offers(situation.longer, therapists, first, last)
+    return found.with_longer_first(longer)
+
+
+def _offers(situation: Situation, therapists: Mapping[Key, Therapist], first: date, last: date) -> Offers:
     practice, treatment = situation.practice, situation.treatment
     axis = Axis(practice.zone, first, last)
     if not axis.length:
-        return Offers(axis, dict.fromkeys(therapists, 0), {})
+        return Offers(axis, dict.fromkeys(therapists, 0), {}, situation)
 
     allowed = _window(situation, axis)
     shut = [shut.span for shut in (*practice.closures, *_holidays(practice, axis.first, axis.last))]
@@ -299,8 +367,11 @@ def offers(situation: Situation, therapists: Mapping[Key, Therapist], first: dat
             mask &= ~blocked_starts(axis, away, treatment.preparation, treatment.length + treatment.turnaround)
         if therapist.daily_sessions is not None or therapist.daily_minutes is not None:
             mask &= ~_full_days(axis, key, therapist, treatment, situation.busy)
+        for left_out in situation.left_out.get(key, ()):
+            mask &= ~_dates(axis, left_out.first, left_out.last)
         found[key] = mask
-    return Offers(axis, found, rooms)
+    narrowed = any(each.rule is Rule.NOT_MATCHED for key in found for each in situation.left_out.get(key, ()))
+    return Offers(axis, found, rooms, situation, is_narrowed=narrowed)
 
 
 def startable(axis: Axis, therapist: Therapist, treatment: Treatment) -> int:
@@ -439,6 +510,13 @@ def _full_days(axis: Axis, key: Key, therapist: Therapist, treatment: Treatment,
     return mask
 
 
+def _dates(axis: Axis, first: date, last: date) -> int:
+    """Every start on the dates from ``first`` to ``last``."""
+    if first <= axis.first and axis.last <= last:
+        return (1 << axis.length) - 1
+    return assemble((place.at, Day(place.local, 0).whole) for day, place in axis.days.items() if first <= day <= last)
+
+
 def _full(therapist: Therapist, sessions: int, minutes: int) -> bool:
     return (therapist.daily_sessions is not None and sessions > therapist.daily_sessions) or (
         therapist.daily_minutes is not None and minutes > therapist.daily_minutes
@@ -482,7 +560,8 @@ def why_not(situation: Situation, therapist: tuple[Key, Therapist] | None, day: 
     start = local.instant(minute)
     if start is None:
         return (Why(Rule.NO_SUCH_TIME),)
-    return tuple(_objections(situation, key, rules, local, minute, start))
+    asked = situation.longer if situation.is_first(start) else situation
+    return tuple(_objections(asked, key, rules, local, minute, start))
 
 
 def _objections(situation: Situation, key: Key, therapist: Therapist, day: LocalDay, minute: int, start: int) -> Iterator[Why]:
@@ -492,6 +571,9 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
     axis = Axis(practice.zone, day.day, day.day)
     bit = start - axis.base
 
+    for left_out in situation.left_out.get(key, ()):
+        if left_out.first <= day.day <= left_out.last:
+            yield Why(left_out.rule)
     if start < earliest(situation):
         yield Why(Rule.TOO_SOON)
     if day.day > latest_date(situation):

@@ -106,7 +106,7 @@ class WhatForm(AreasForm):
         choices_of(self, "treatment").choices = [(key, _described(row)) for key, row in self.treatments.items()]
         choices_of(self, "therapist").choices = [
             (ANYONE, _choice(_("Anyone suitable"), soonest.get(ANYONE, ""), _("You see the most free times this way."))),
-            *((str(row.pk), _choice(row.name, soonest.get(str(row.pk), ""), row.focus)) for row in therapists),
+            *((str(row.pk), _choice(row.name, soonest.get(str(row.pk), ""), _known_for(row))) for row in therapists),
         ]
         choices_of(self, "rhythm").choices = [
             (value, format_html('{}<span class="desc">{}</span>', label, detail)) for value, label, detail in Rhythm.LABELS
@@ -173,6 +173,15 @@ def course_of(rhythm: str, count: int, offer: Offer, *, wished: UUID | None) -> 
     once = rhythm == Rhythm.ONCE
     therapists = (offer.therapist,) if once else ((wished,) if wished else ())
     return Course(starts_on=offer.day, phases=phases, minutes=(offer.minute,), therapists=therapists)
+
+
+def rhythm_of(course: Course) -> tuple[str, int]:
+    """How often, and how many: what ``course_of`` made the course of."""
+    last = course.phases[-1]
+    if isinstance(last.rhythm, Once):
+        return Rhythm.ONCE, 1
+    rhythm = Rhythm.BOTH if len(course.phases) > 1 else Rhythm.DAILY if course.is_daily else Rhythm.WEEKLY
+    return rhythm, last.count or len(course.wishes)
 
 
 def reassure(field: forms.Field) -> None:
@@ -262,6 +271,11 @@ def _described(treatment: Treatment) -> str:
         "price": money(treatment.price, treatment.location.currency),
     }
     return _choice(treatment.name, meta, treatment.description, number=True)
+
+
+def _known_for(therapist: Therapist) -> str:
+    """Neck, shoulder and jaw · English, German"""
+    return " · ".join(filter(None, [therapist.focus, ", ".join(therapist.language_names)]))
 
 
 def _choice(name: Any, meta: Any, desc: Any, *, number: bool = False) -> str:

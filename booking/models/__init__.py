@@ -1,6 +1,7 @@
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
 from booking.models.change import Change
+from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.notice_rule import NoticeRule
 from booking.models.notification import Notification
@@ -14,6 +15,8 @@ __all__ = [
     "AuditEntry",
     "BookingRequest",
     "Change",
+    "Clearance",
+    "Decision",
     "FreedTime",
     "Hold",
     "Link",
@@ -25,5 +28,6 @@ __all__ = [
     "Repair",
     "Replacement",
     "Series",
+    "SessionFlag",
     "WaitlistEntry",
 ]

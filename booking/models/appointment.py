@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
@@ -15,7 +16,7 @@ from django.db.models import Deferrable, F, Func, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import BLOCKING, CHANGEABLE, AppointmentStatus, HoldState
+from booking.enums import BLOCKING, CHANGEABLE, NOT_ON_HOLD, AppointmentStatus, HoldState
 
 
 class TsTzRange(Func):
@@ -218,6 +219,20 @@ class Appointment(models.Model):
             # expired holds, cleared while their therapists are locked
             models.Index(fields=["held_until"], condition=Q(status="held"), name="appointment_held"),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="on_hold_stays",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__status__in=NOT_ON_HOLD),
+                func="""
+                    IF EXISTS (SELECT 1 FROM booking_sessionflag WHERE appointment_id = NEW.id AND state = 'on_hold') THEN
+                        RAISE EXCEPTION 'a session on hold is not confirmed' USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.local_date} {self.local_time:%H:%M}"
@@ -234,3 +249,14 @@ class Appointment(models.Model):
     @property
     def length(self) -> timedelta:
         return self.ends_at - self.starts_at
+
+    def facts(self) -> dict[str, Any]:
+        """What an audit entry keeps of it, before and after."""
+        return {
+            "status": self.status,
+            "local_date": self.local_date.isoformat(),
+            "local_time": f"{self.local_time:%H:%M}",
+            "therapist": str(self.therapist_id),
+            "room": str(self.room_id) if self.room_id else None,
+            "moves": self.moves,
+        }

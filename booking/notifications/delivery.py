@@ -18,7 +18,7 @@ from time import monotonic
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 
-from booking.enums import NotificationKind, NotificationState
+from booking.enums import OWN_VERSION, NotificationKind, NotificationState
 from booking.ical import GONE
 from booking.models import Notification, Reach
 from booking.models.notification import NotificationQuerySet
@@ -131,7 +131,7 @@ def _is_current(notice: Notification) -> bool:
     if session is None:
         return True
     gone = session.status in GONE and notice.kind != NotificationKind.CANCELLED
-    return notice.sequence == session.sequence and not gone
+    return not gone and (notice.kind in OWN_VERSION or notice.sequence == session.sequence)
 
 
 def _send_claimed(claimed: Sequence[Notification], post: Post, now: datetime, ends: float, faults: list[Exception]) -> int:

@@ -22,11 +22,13 @@ def enqueue(
     repair: Repair | None = None,
     due_at: datetime | None = None,
     recipient: str = "",
+    version: int | None = None,
 ) -> Notification | None:
     """Queue one notice about one thing; a client without an address and a number gets none.
 
     ``due_at``: at once, unless told otherwise. ``recipient``: an e-mail address, where the notice is not for the client; they
     get it by the way they prefer. One who can be reached by none is written to all the same, so that the desk sees it fail.
+    ``version``: of the appointment's time, unless the notice counts something else.
     It is rendered when it is sent. The same notice about the same version of a time is queued once (a database constraint).
     """
     ways = [Way(Channel.EMAIL, recipient)] if recipient else [*ways_to(client), Way(Channel.EMAIL, client.email)]
@@ -41,9 +43,13 @@ def enqueue(
         change=change,
         offer=offer,
         repair=repair,
-        sequence=appointment.sequence if appointment else 0,
+        sequence=_version(appointment) if version is None else version,
         channel=channel,
         recipient=address,
         created_at=now,
         due_at=due_at or now,
     )
+
+
+def _version(appointment: Appointment | None) -> int:
+    return appointment.sequence if appointment else 0

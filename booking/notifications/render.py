@@ -19,7 +19,7 @@ from django.utils import translation
 from booking.enums import DECLINABLE, Channel, NotificationKind
 from booking.ical import calendar, host
 from booking.models import Link, Notification
-from booking.notifications import about_offers, about_reminders, about_repairs, about_sessions
+from booking.notifications import about_offers, about_reminders, about_repairs, about_reviews, about_sessions
 from booking.notifications.channels import stop_token
 from booking.notifications.contents import Contents
 from booking.notifications.gsm7 import fold
@@ -37,6 +37,10 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
     NotificationKind.FORM: about_reminders.tell,
     NotificationKind.SERIES_ENDING: about_reminders.tell,
     NotificationKind.FOLLOW_UP: about_reminders.tell,
+    NotificationKind.REVIEW: about_reviews.tell_therapist,
+    NotificationKind.REVIEW_AGAIN: about_reviews.tell_therapist,
+    NotificationKind.REVIEW_LATE: about_reviews.tell_desk,
+    NotificationKind.CLEARED: about_reviews.tell_client,
 }
 
 

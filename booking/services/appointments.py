@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from booking.enums import NEXT_STATES, AppointmentStatus, AuditAction, NotificationKind
-from booking.exceptions import CannotChange
-from booking.models import Appointment, AuditEntry
+from booking.enums import NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditAction, FlagState, NotificationKind
+from booking.exceptions import CannotChange, OnHold
+from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
-from booking.services.guard import Choice, lock, overlap_raises, require_offered
-from booking.services.policy import require_override
+from booking.services.guard import Choice, Place, lock, overlap_raises, require_offered
+from booking.services.intake import weigh
+from booking.services.policy import require_agreement, require_override
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
 
@@ -32,14 +31,14 @@ WHERE = (
 )
 
 
-def unsaved_appointment(treatment: Treatment, choice: Choice, *, room_id: UUID | None) -> Appointment:
+def unsaved_appointment(treatment: Treatment, choice: Choice, place: Place) -> Appointment:
     """The row for one session: its wall time in the practice's zone and the instants derived from it."""
     local = choice.starts_at.astimezone(treatment.location.tz)
-    ends_at = choice.starts_at + treatment.length
+    ends_at = choice.starts_at + place.length
     return Appointment(
         therapist_id=choice.therapist_id,
         treatment=treatment,
-        room_id=room_id,
+        room_id=place.room_id,
         zone=treatment.location.zone,
         local_date=local.date(),
         local_time=local.time(),
@@ -49,18 +48,6 @@ def unsaved_appointment(treatment: Treatment, choice: Choice, *, room_id: UUID |
         blocked_until=ends_at + treatment.turnaround,
         price=treatment.price,
     )
-
-
-def facts(appointment: Appointment) -> dict[str, Any]:
-    """What an audit entry keeps of an appointment, before and after."""
-    return {
-        "status": appointment.status,
-        "local_date": appointment.local_date.isoformat(),
-        "local_time": f"{appointment.local_time:%H:%M}",
-        "therapist": str(appointment.therapist_id),
-        "room": str(appointment.room_id) if appointment.room_id else None,
-        "moves": appointment.moves,
-    }
 
 
 @transaction.atomic
@@ -77,13 +64,14 @@ def book_appointment(
     """Book one session; audit it and queue its confirmation in the same transaction.
 
     ``starts_at`` and ``now`` are aware datetimes. Raises OutsideAvailability when a rule removes the start (a reason lifts the
-    soft rules only, and NotAllowed is raised for whoever may not), SlotTaken or ClientBusy when someone else was faster.
-    Nothing is written in any of these cases.
+    soft rules only, and NotAllowed is raised for whoever may not), AgreementWithdrawn, SlotTaken or ClientBusy when someone else
+    was faster. Nothing is written in any of these cases.
     """
+    require_agreement(client, by=by)
     choice = Choice(therapist.pk, starts_at)
     lock(client=client, therapists=[therapist.pk], treatments=[treatment], now=now)
-    [room_id] = require_offered(treatment, [choice], client=client, now=now, override=require_override(by, override_reason))
-    appointment = unsaved_appointment(treatment, choice, room_id=room_id)
+    [place] = require_offered(treatment, [choice], client=client, now=now, override=require_override(by, override_reason))
+    appointment = unsaved_appointment(treatment, choice, place)
     appointment.client = client
     with overlap_raises():
         appointment.save(force_insert=True)
@@ -93,25 +81,31 @@ def book_appointment(
         by=by,
         at=now,
         reason=override_reason,
-        after=facts(appointment),
+        after=appointment.facts(),
     )
     enqueue(NotificationKind.CONFIRMATION, client=client, appointment=appointment, now=now)
+    weigh(client, now=now)
     return appointment
 
 
 @transaction.atomic
 def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User, now: datetime) -> Appointment:
-    """Take a session to its next state (NEXT_STATES). Raises CannotChange for any other step."""
+    """Take a session to its next state (NEXT_STATES).
+
+    Raises CannotChange for any other step, and OnHold for one that a session on hold may not take.
+    """
     current = _locked(appointment)
     if status not in NEXT_STATES.get(AppointmentStatus(current.status), ()):
         raise CannotChange(
             _("A session that is “%(now)s” cannot become “%(next)s”. Nothing was changed.")
             % {"now": current.get_status_display(), "next": status.label}
         )
-    before = facts(current)
+    if status in NOT_ON_HOLD and SessionFlag.objects.filter(appointment=current, state=FlagState.ON_HOLD).exists():
+        raise OnHold
+    before = current.facts()
     current.status = status
     current.save(update_fields=["status"])
-    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=facts(current))
+    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=current.facts())
     return current
 
 

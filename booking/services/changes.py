@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from booking.engine.zones import instant_of
 from booking.enums import (
     CHANGEABLE,
+    OWN_VERSION,
     UNSETTLED,
     AppointmentStatus,
     AuditAction,
@@ -43,9 +44,10 @@ from booking.models import (
 )
 from booking.notifications.outbox import enqueue
 from booking.queries import availability, minute_of, moment_of
-from booking.services.appointments import WHERE, facts, unsaved_appointment
-from booking.services.guard import Choice, lock, lock_client, places_change, require_offered
+from booking.services.appointments import WHERE, unsaved_appointment
+from booking.services.guard import Choice, Place, lock, lock_client, places_change, require_offered
 from booking.services.holds import let_go
+from booking.services.intake import weigh
 from booking.services.policy import bound, late_ones, require_movable, require_override
 from booking.services.promises import broken_promises
 from clients.models import Client, User
@@ -136,7 +138,7 @@ def move_sessions(
     own = [] if override or practice_initiated else bound(rows.values())
     for current in own:
         require_movable(current, now)
-    before = {pk: facts(current) for pk, current in rows.items()}
+    before = {pk: current.facts() for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
     _place(rows, moves, client, now=now, override=override or practice_initiated)
     for current in rows.values():
@@ -149,6 +151,7 @@ def move_sessions(
     _wish(change, wishes)
     _free(change, _left_behind(old, rows.values()))
     enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
+    weigh(client, now=now)
     return change
 
 
@@ -180,7 +183,7 @@ def cancel_sessions(
     if any(current.starts_at <= now for current in rows.values()):
         raise CannotChange
     late = [] if lenient else late_ones(rows.values(), now)
-    before = {pk: facts(current) for pk, current in rows.items()}
+    before = {pk: current.facts() for pk, current in rows.items()}
     for current in rows.values():
         current.status = AppointmentStatus.LATE_CANCELLED if current in late else AppointmentStatus.CANCELLED
         current.sequence += 1
@@ -219,7 +222,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
             raise UndoOver
         let_go(change.hold)
     rows = _locked([entry.appointment for entry in entries.values()])
-    before = {pk: facts(current) for pk, current in rows.items()}
+    before = {pk: current.facts() for pk, current in rows.items()}
     if any(current.sequence != version[pk] for pk, current in rows.items()):
         raise UndoOver
     given_up = [_copy(current) for current in rows.values() if current.status in CHANGEABLE and current.starts_at > now]
@@ -241,6 +244,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     _note_free(_left_behind(given_up, rows.values()), offer_from=now)
     change.undone_at = now
     change.save(update_fields=["undone_at"])
+    weigh(change.client, now=now)
     return change
 
 
@@ -258,7 +262,7 @@ def undo_booking(request: BookingRequest, *, by: User | None, now: datetime) -> 
     as_booked = all(each.status == AppointmentStatus.BOOKED and each.sequence == 0 for each in rows.values())
     if not request.can_be_undone(now) or not as_booked:
         raise UndoOver
-    before = {pk: facts(current) for pk, current in rows.items()}
+    before = {pk: current.facts() for pk, current in rows.items()}
     for current in rows.values():
         current.status = AppointmentStatus.CANCELLED
         current.sequence += 1
@@ -329,9 +333,9 @@ def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client,
     for treatment, group in groupby(ordered, key=lambda move: rows[move.appointment.pk].treatment):
         own = list(group)
         choices = [Choice(move.therapist_id, move.starts_at) for move in own]
-        rooms = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
-        for move, choice, room_id in zip(own, choices, rooms, strict=True):
-            _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, room_id=room_id))
+        places = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
+        for move, choice, place in zip(own, choices, places, strict=True):
+            _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, place))
 
 
 def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, Any]], now: datetime) -> None:
@@ -347,7 +351,7 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             room_id = UUID(was["room"]) if was["room"] else None
             if room_id not in free and free:
                 room_id = free[0]
-            _put(current, unsaved_appointment(treatment, choice, room_id=room_id))
+            _put(current, unsaved_appointment(treatment, choice, Place(room_id, current.length)))
             current.status, current.moves = was["status"], was["moves"]
 
 
@@ -380,7 +384,7 @@ def _recorded(
 
 
 def _entry(current: Appointment, action: AuditAction, before: dict[str, Any], **more: Any) -> AuditEntry:
-    return AuditEntry(appointment=current, action=action, sequence=current.sequence, before=before, after=facts(current), **more)
+    return AuditEntry(appointment=current, action=action, sequence=current.sequence, before=before, after=current.facts(), **more)
 
 
 def _audit(
@@ -436,7 +440,8 @@ def _speak_of_the_restored(versions: Mapping[UUID, tuple[int, int]]) -> None:
 
     What waits is not lost by that, and what was sent is not sent again.
     """
-    spoken = Notification.objects.filter(appointment__in=versions).exclude(state=NotificationState.DROPPED)
+    spoken = Notification.objects.filter(appointment__in=versions).exclude(kind__in=OWN_VERSION)
+    spoken = spoken.exclude(state=NotificationState.DROPPED)
     holding = [notice for notice in spoken if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
     for notice in holding:
         assert notice.appointment_id is not None

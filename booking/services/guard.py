@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, connection
 from django.db.models import Q
 
+from booking.engine.matching import Match, Verdict
+from booking.engine.recurrence import Rest
 from booking.engine.slots import Rule, Why
-from booking.exceptions import BookingError, ClientBusy, OutsideAvailability, SlotTaken
+from booking.exceptions import BookingError, ClientBusy, NotMatched, OutsideAvailability, SlotTaken, TooClose, TooShort
 from booking.models import Appointment
 from booking.queries import availability, minute_of, moment_of, why_not
 from clients.models import Client
@@ -31,6 +33,14 @@ class Choice:
     therapist_id: UUID
     starts_at: datetime
     position: int | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a start was found to have: a free room, if it needs one, and how long the session has to be."""
+
+    room_id: UUID | None
+    length: timedelta
 
 
 #: The rules behind which somebody else was faster.
@@ -109,10 +119,11 @@ def require_offered(
     now: datetime,
     ignoring: Collection[UUID] = (),
     override: bool = False,
-) -> list[UUID | None]:
-    """The room for each choice; the engine must offer every one of them.
+) -> list[Place]:
+    """The room and the length of each choice; the engine must offer every one of them. Only the earliest can be a first session.
 
-    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy or OutsideAvailability, with the choice and the reasons.
+    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy, NotMatched or OutsideAvailability, with the choice and
+    the reasons.
     """
     tz = treatment.location.tz
     dates = [choice.starts_at.astimezone(tz).date() for choice in choices]
@@ -127,7 +138,8 @@ def require_offered(
         ignoring=ignoring,
         overriding=override,
     )
-    rooms: list[UUID | None] = []
+    places: list[Place] = []
+    earliest = min(choice.starts_at for choice in choices)
     for choice in choices:
         instant = minute_of(choice.starts_at)
         if moment_of(instant) != choice.starts_at or (choice.therapist_id, instant) not in offers:
@@ -136,12 +148,56 @@ def require_offered(
             [why] = why_not(treatment.pk, [asked], now=now, client=client_id, ignoring=ignoring)
             raise _refusal(why)(choice=choice, why=why)
         free = offers.rooms(instant)
-        rooms.append(free[0] if free else None)
-    return rooms
+        extra = offers.extra(instant) if choice.starts_at == earliest else 0
+        places.append(Place(free[0] if free else None, treatment.length + timedelta(minutes=extra)))
+    return places
+
+
+def require_matched(found: Sequence[Match], dates: Sequence[date]) -> None:
+    """Check times that were chosen before it was known for whom: each therapist treats this client on its date.
+
+    Raises NotMatched, and TooClose where the dates leave too little rest.
+    """
+    if any(match.verdict is Verdict.DECLINES for match in found):
+        raise NotMatched
+    rest = Rest(max((match.flags.rest_days for match in found), default=0))
+    if not rest.allows(sorted(dates)):
+        raise TooClose
+
+
+def lengthen_first(session: Appointment, *, client: Client, now: datetime, ignoring: Collection[UUID]) -> None:
+    """Give a held session the length that a first one of this client needs, in its room or another; it is not saved.
+
+    ``ignoring`` are what is held, itself included. Its therapist and rooms are locked. Raises TooShort where there is no room.
+    """
+    treatment = session.treatment
+    day, instant = session.local_date, minute_of(session.starts_at)
+    offers = availability(
+        treatment.pk,
+        first=day,
+        last=day,
+        now=now,
+        therapists=[session.therapist_id],
+        client=client.pk,
+        ignoring=ignoring,
+        overriding=True,
+    )
+    length = treatment.length + timedelta(minutes=offers.extra(instant))
+    if length <= session.length:
+        return
+    if (session.therapist_id, instant) not in offers:
+        raise TooShort
+    rooms = offers.rooms(instant)
+    if rooms and session.room_id not in rooms:
+        session.room_id = rooms[0]
+    session.ends_at = session.starts_at + length
+    session.blocked_until = session.ends_at + treatment.turnaround
 
 
 def _refusal(why: Sequence[Why]) -> type[BookingError]:
     rules = {reason.rule for reason in why}
+    if rules == {Rule.NOT_MATCHED}:
+        return NotMatched
     if rules == {Rule.CLIENT_BUSY}:
         return ClientBusy
     if rules and rules <= TAKEN | {Rule.CLIENT_BUSY}:

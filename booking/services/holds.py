@@ -12,12 +12,25 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from booking.engine.matching import Match
+from booking.engine.recurrence import Course
 from booking.enums import AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import HoldOver, KeyReused, TooManyHolds
 from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
 from booking.notifications.outbox import enqueue
-from booking.services.appointments import facts, unsaved_appointment
-from booking.services.guard import Choice, lock, lock_client, overlap_raises, require_offered
+from booking.queries import matches
+from booking.services.appointments import unsaved_appointment
+from booking.services.guard import (
+    Choice,
+    lengthen_first,
+    lock,
+    lock_client,
+    overlap_raises,
+    require_matched,
+    require_offered,
+)
+from booking.services.intake import weigh
+from booking.services.policy import require_agreement
 from clients.models import Client, User
 from therapists.models import Treatment
 
@@ -56,7 +69,7 @@ def hold_choices(
     live = Hold.objects.filter(owner=owner, state=HoldState.LIVE, expires_at__gt=now).count()
     if live >= LIVE_HOLDS_A_PERSON:
         raise TooManyHolds
-    rooms = require_offered(treatment, choices, client=client, now=now, ignoring=ignoring)
+    places = require_offered(treatment, choices, client=client, now=now, ignoring=ignoring)
     hold = Hold.objects.create(
         owner=owner,
         treatment=treatment,
@@ -67,8 +80,8 @@ def hold_choices(
         plan=plan or {},
     )
     appointments: list[Appointment] = []
-    for choice, room_id in zip(choices, rooms, strict=True):
-        appointment = unsaved_appointment(treatment, choice, room_id=room_id)
+    for choice, place in zip(choices, places, strict=True):
+        appointment = unsaved_appointment(treatment, choice, place)
         appointment.status = AppointmentStatus.HELD
         appointment.hold = hold
         appointment.position = choice.position
@@ -127,21 +140,32 @@ def book_hold(
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
     KeyReused. ``undo_for``: how long it can be undone and its notice waits. ``joining`` is a series of theirs in which a single
     held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
-    of the times.
+    of the times, AgreementWithdrawn when nobody may treat them, NotMatched when a therapist declines to treat this client,
+    TooClose when they need more rest, TooShort when their first session has to be longer than there is room for; what is held
+    stays held then.
     """
     lock_client(client.pk)
-    hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
     earlier = BookingRequest.objects.filter(client=client, key=key).first()
     if earlier is not None:
         if earlier.content != content:
             raise KeyReused
         return _booked(earlier, repeated=True)
+    require_agreement(client, by=by)
+    found = _matches(hold, client, now)
+    longer = any(match.flags.extra_minutes for match in found)
+    if longer:
+        therapists = hold.appointments.values_list("therapist", flat=True)
+        lock(client=None, therapists=list(therapists), treatments=[hold.treatment], now=now)
+    hold = Hold.objects.select_for_update(no_key=True).get(pk=hold.pk)
     if not hold.is_live(now):
         raise HoldOver
     appointments = list(hold.appointments.select_for_update(no_key=True, of=("self",)).order_by("starts_at"))
     if len(appointments) != hold.size:
         raise HoldOver
+    require_matched(found, [each.local_date for each in appointments])
+    if longer:
+        lengthen_first(appointments[0], client=client, now=now, ignoring=[each.pk for each in appointments])
 
     request = BookingRequest.objects.create(
         client=client, key=key, content=content, created_at=now, undo_until=now + undo_for if undo_for else None
@@ -155,6 +179,8 @@ def book_hold(
         "series": series or joining,
     }
     with overlap_raises():
+        if longer:
+            appointments[0].save(update_fields=["room", "ends_at", "blocked_until"])
         hold.appointments.update(**booked)
     for appointment in appointments:
         for name, value in booked.items():
@@ -162,13 +188,20 @@ def book_hold(
     if series is not None:
         _record_plan(series, hold, appointments)
     AuditEntry.objects.bulk_create(
-        AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=facts(a)) for a in appointments
+        AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=a.facts()) for a in appointments
     )
     hold.state = HoldState.BOOKED
     hold.save(update_fields=["state"])
     about: dict[str, Any] = {"series": series} if series is not None else {"appointment": appointments[0]}
     enqueue(NotificationKind.CONFIRMATION, client=client, now=now, due_at=request.undo_until, **about)
+    weigh(client, now=now)
     return Booked(request, appointments, series, repeated=False)
+
+
+def _matches(hold: Hold, client: Client, now: datetime) -> list[Match]:
+    """How the therapists of what is held can treat this client."""
+    daily = bool(hold.course) and Course.from_json(hold.course).is_daily
+    return matches(client.pk, list(hold.appointments.values_list("therapist", "local_date")), now=now, daily=daily)
 
 
 def _one_at_a_time(owner: str) -> None:

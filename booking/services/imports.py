@@ -15,9 +15,10 @@ from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction
 from booking.exceptions import BookingError
 from booking.models import Appointment, AuditEntry, Series
 from booking.queries import moment_of
-from booking.services.appointments import facts, unsaved_appointment
-from booking.services.guard import Choice, overlap_raises
-from clients.models import Client
+from booking.services.appointments import unsaved_appointment
+from booking.services.guard import Choice, Place, overlap_raises
+from booking.services.intake import weigh
+from clients.models import Client, Response
 from therapists.models import Treatment
 
 #: What a session that is over may have become.
@@ -48,19 +49,23 @@ class Imported:
 def import_appointments(rows: Sequence[Imported], *, now: datetime) -> list[Appointment]:
     """Write every row with its audit entry, or none. No rule of what is offered applies; the constraints decide.
 
-    Nobody is told. Raises SlotTaken or ClientBusy when two sessions overlap, BookingError for a wall time that does not
-    exist and for a state that does not go with the time: what is over is done or was missed, what is ahead is booked.
+    No client is told; what their answers mean for these sessions is weighed. Raises SlotTaken or ClientBusy when two sessions
+    overlap, BookingError for a wall time that does not exist and for a state that does not go with the time: what is over is
+    done or was missed, what is ahead is booked.
     """
     appointments = [_unsaved(row, now) for row in rows]
     with overlap_raises():
         Appointment.objects.bulk_create(appointments, batch_size=1000)
     AuditEntry.objects.bulk_create(
         (
-            AuditEntry(appointment=each, action=AuditAction.BOOKED, at=now, reason=_("taken over"), after=facts(each))
+            AuditEntry(appointment=each, action=AuditAction.BOOKED, at=now, reason=_("taken over"), after=each.facts())
             for each in appointments
         ),
         batch_size=1000,
     )
+    answered = Client.objects.filter(pk__in={row.client.pk for row in rows}, responses__state=Response.State.SUBMITTED)
+    for client in answered.distinct():
+        weigh(client, now=now)
     return appointments
 
 
@@ -75,7 +80,9 @@ def _unsaved(row: Imported, now: datetime) -> Appointment:
             _("A session on %(date)s cannot be “%(state)s”. Nothing was taken over.")
             % {"date": row.on, "state": row.status.label}
         )
-    appointment = unsaved_appointment(row.treatment, Choice(row.therapist_id, starts_at), room_id=row.room_id)
+    appointment = unsaved_appointment(
+        row.treatment, Choice(row.therapist_id, starts_at), Place(row.room_id, row.treatment.length)
+    )
     appointment.client = row.client
     appointment.status = row.status
     appointment.series = row.series

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from booking.engine.zones import earlier
 from booking.enums import UNSETTLED
-from booking.exceptions import NotAllowed, TooLate, TooManyMoves
+from booking.exceptions import AgreementWithdrawn, NotAllowed, TooLate, TooManyMoves
 from booking.models import Appointment, Replacement
 from booking.queries import minute_of, moment_of
-from clients.models import User
+from clients.models import Client, User
+from clients.services.consents import withdrew_health_data
 from therapists.models import Treatment
 
 OVERRIDE = "booking.override_rules"
@@ -59,6 +60,15 @@ def require_movable(appointment: Appointment, now: datetime) -> None:
         raise TooLate(appointment=appointment)
     if not has_moves_left(appointment):
         raise TooManyMoves(appointment=appointment)
+
+
+def require_agreement(client: Client, *, by: User | None) -> None:
+    """Raises AgreementWithdrawn, in the words for who asks, when the client took back that health answers are used.
+
+    Moving and cancelling what is booked stays possible.
+    """
+    if withdrew_health_data(client):
+        raise AgreementWithdrawn(AgreementWithdrawn.to_staff if by is not None and by.is_staff else None)
 
 
 def require_override(by: User | None, reason: str) -> bool:

@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from booking.engine.promises import Promise, broken
-from booking.engine.slots import Practice, Why
+from booking.engine.slots import Practice, Rule, Why
 from booking.engine.spans import Span
 from booking.engine.zones import local_date
-from booking.enums import CHANGEABLE, UNSETTLED, AppointmentStatus, RepairState
+from booking.enums import CHANGEABLE, UNSETTLED, AppointmentStatus, FlagState, RepairState
 from booking.models import Appointment, Replacement
 from booking.queries import Rules, minute_of, rules_in_force
 
@@ -44,7 +44,10 @@ def held(now: datetime) -> QuerySet[Appointment]:
 
 
 def unkept(sessions: QuerySet[Appointment], known: Rules) -> dict[UUID, Why]:
-    """By id, the foremost rule that each of ``sessions`` breaks; one query, and nothing for those that stand."""
+    """By id, the foremost rule that each of ``sessions`` breaks; two queries, and nothing for those that stand.
+
+    One whose therapist turned its client away breaks as well.
+    """
     by_practice: defaultdict[UUID, list[Promise]] = defaultdict(list)
     for pk, therapist, room, location, *instants in sessions.values_list(*FACTS):
         starts, ends, since, until = map(minute_of, instants)
@@ -52,7 +55,8 @@ def unkept(sessions: QuerySet[Appointment], known: Rules) -> dict[UUID, Why]:
     found: dict[UUID, Why] = {}
     for location, promises in by_practice.items():
         found |= broken(known.practices[location], known.therapists, known.rooms, promises)
-    return found
+    turned_away = sessions.filter(flag__state=FlagState.DECLINED).values_list("pk", flat=True)
+    return {pk: Why(Rule.NOT_MATCHED) for pk in turned_away} | found
 
 
 def newly_unkept(sessions: QuerySet[Appointment], before: Rules, after: Rules, now: datetime) -> dict[UUID, Why]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -21,18 +21,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from booking.engine.planner import Start, best_plan
-from booking.engine.promises import OnSomeDays, mending, usable
-from booking.engine.recurrence import Rest
 from booking.engine.slots import Rule, Why
-from booking.engine.zones import instant_of, local_date
 from booking.enums import (
-    BLOCKING,
     CHANGEABLE,
     UNSETTLED,
     AppointmentStatus,
     AuditAction,
     Fit,
+    FlagState,
     HoldState,
     NotificationKind,
     OfferState,
@@ -41,30 +37,20 @@ from booking.enums import (
 from booking.exceptions import BreaksSessions, RepairOver
 from booking.models import Appointment, AuditEntry, Change, Hold, Notification, Offer, PlannedDate, Repair, Replacement
 from booking.notifications.outbox import enqueue
-from booking.queries import Rules, availability, forget_rules, minute_of, moment_of, rules_in_force
-from booking.services.appointments import facts, unsaved_appointment
+from booking.queries import Rules, availability, forget_rules, minute_of, rules_in_force
+from booking.services.appointments import unsaved_appointment
 from booking.services.changes import Move, cancel_sessions, move_sessions
-from booking.services.guard import Choice, lock, lock_client
+from booking.services.guard import lock, lock_client
 from booking.services.holds import let_go
+from booking.services.policy import require_agreement
 from booking.services.promises import ahead, broken_promises, held, newly_unkept, unkept
+from booking.services.replacements import MINUTE, Placed, Proposed, other_dates, places_for, proposed
 from clients.models import Client, User
 from therapists.models import Therapist, Treatment
 
 T = TypeVar("T")
-MINUTE = timedelta(minutes=1)
 #: The cause of what the nightly check finds.
 NIGHTLY = _("found by the nightly check")
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """A broken session, the rule it breaks, and what is offered instead, if anything."""
-
-    appointment: Appointment
-    why: Why
-    fit: Fit
-    therapist_id: UUID | None = None
-    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +122,15 @@ def keep_promises(*, by: User | None, now: datetime, cause: str) -> Consequences
 
 
 @transaction.atomic
+def find_other_therapists(client: Client, *, by: User | None, now: datetime, cause: str) -> Consequences:
+    """Offer somebody else for every session of a client whose therapist turned them away, at the nearest time, held."""
+    _lock_everybody(now)
+    known = rules_in_force(now)
+    turned_away = ahead(now).filter(client=client, flag__state=FlagState.DECLINED)
+    return _mend(unkept(turned_away, known), (), known, cause=cause, by=by, now=now)
+
+
+@transaction.atomic
 def propose_again(repair: Repair, *, by: User | None, now: datetime) -> Repair | None:
     """Look for a replacement once more; what was proposed before is let go and a new notice goes out.
 
@@ -158,8 +153,8 @@ def propose_again(repair: Repair, *, by: User | None, now: datetime) -> Repair |
 def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     """Move every broken session to the start held for it. Dates without a replacement stay on the desk's list.
 
-    Accepting twice is the same as once. Raises RepairOver when the hold lapsed or the repair was settled otherwise, and what
-    a move raises (ClientBusy, SlotTaken, OutsideAvailability); nothing is written then.
+    Accepting twice is the same as once. Raises RepairOver when the hold lapsed or the repair was settled otherwise,
+    AgreementWithdrawn, and what a move raises (ClientBusy, SlotTaken, OutsideAvailability); nothing is written then.
     """
     offered = repair.replacements.pending().exclude(fit=Fit.NONE)
     before = list(offered.select_related("appointment__treatment"))
@@ -179,6 +174,7 @@ def accept_repair(repair: Repair, *, by: User | None, now: datetime) -> Repair:
     ]
     if not current.is_open(now) or not moves:
         raise RepairOver
+    require_agreement(current.client, by=by)
     move_sessions(moves, by=by, now=now, reason=current.cause, releasing=current.hold, practice_initiated=True)
     _note_what_became_of_wishes([move.appointment for move in moves])
     current.answered_at, current.by = now, by
@@ -295,8 +291,8 @@ def _mend(
     for session in sessions:
         if session not in other_rooms and session.client is not None:
             by_client[session.client].append(session)
-    standing = _standing(sessions)
-    proposals = [_offer(client, own, why, standing, known, cause=cause, now=now) for client, own in by_client.items()]
+    standing = other_dates(sessions)
+    proposals = [_offer(client, own, why, standing, cause=cause, now=now) for client, own in by_client.items()]
     return Consequences(tuple(proposals), tuple(other_rooms))
 
 
@@ -331,7 +327,7 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
     free = offers.rooms(minute_of(session.starts_at))
     if not free:
         return False
-    before = facts(session)
+    before = session.facts()
     session.room_id = free[0]
     session.save(update_fields=["room"])
     AuditEntry.objects.create(
@@ -342,31 +338,9 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
         at=now,
         reason=cause,
         before=before,
-        after=facts(session),
+        after=session.facts(),
     )
     return True
-
-
-def _standing(sessions: Iterable[Appointment]) -> dict[UUID, list[date]]:
-    """By series, the dates of the sessions that are not broken."""
-    broken = [each.pk for each in sessions]
-    dates: defaultdict[UUID, list[date]] = defaultdict(list)
-    others = (
-        Appointment.objects.filter(series__in={each.series_id for each in sessions if each.series_id}, status__in=BLOCKING)
-        .exclude(pk__in=broken)
-        .order_by("local_date")
-    )
-    for series, on in others.values_list("series", "local_date"):
-        dates[series].append(on)
-    return dates
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a session would go."""
-
-    choice: Choice
-    room_id: UUID | None
 
 
 def _offer(
@@ -374,14 +348,13 @@ def _offer(
     sessions: Sequence[Appointment],
     why: Mapping[UUID, Why],
     standing: Mapping[UUID, Sequence[date]],
-    known: Rules,
     *,
     cause: str,
     now: datetime,
 ) -> Proposal:
     """Make one client's repair: plan all their dates, hold what is found, write it down and tell them."""
-    places = _places(client, sessions, standing, known, now)
-    dates = [_proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
+    places = places_for(client, sessions, why, standing, now)
+    dates = [proposed(session, why[session.pk], places.get(session.pk)) for session in sessions]
     expires_at = _expiry(dates, now)
     repair = Repair.objects.create(
         client=client,
@@ -408,74 +381,6 @@ def _offer(
     return Proposal(client, tuple(dates))
 
 
-def _places(
-    client: Client,
-    sessions: Sequence[Appointment],
-    standing: Mapping[UUID, Sequence[date]],
-    known: Rules,
-    now: datetime,
-) -> dict[UUID, _Place]:
-    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them."""
-    alike: defaultdict[tuple[UUID | None, UUID, UUID], list[Appointment]] = defaultdict(list)
-    for session in sessions:
-        alike[session.series_id, session.therapist_id, session.treatment_id].append(session)
-    moving = [session.pk for session in sessions]
-    places: dict[UUID, _Place] = {}
-    used: set[date] = set()
-    for (series, _therapist, _treatment), own in alike.items():
-        fixed = standing.get(series, ()) if series else ()
-        for session, start, place in _planned(client, own, fixed, used, moving, known, now):
-            places[session.pk] = place
-            used.add(start.on)
-    return places
-
-
-def _planned(
-    client: Client,
-    sessions: Sequence[Appointment],
-    standing: Sequence[date],
-    used: Collection[date],
-    moving: Collection[UUID],
-    known: Rules,
-    now: datetime,
-) -> list[tuple[Appointment, Start, _Place]]:
-    """Where sessions of one series, therapist and treatment go, as far as there is a place for them."""
-    treatment, series = sessions[0].treatment, sessions[0].series
-    rest = Rest(**series.course.get("rest", {})) if series else Rest()
-    dates = [(each.local_date, each.local_time.hour * 60 + each.local_time.minute) for each in sessions]
-    today = local_date(treatment.location.zone, minute_of(now))
-    wanted = mending(dates, standing, sessions[0].therapist_id, rest, today)
-    first = min(wish.earliest for wish in wanted.wishes)
-    last = max(first, *(wish.latest for wish in wanted.wishes))
-    offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
-    days = OnSomeDays(offers, lambda day: day not in used and usable(day, standing, rest))
-    plan = best_plan(wanted, known.treatments[treatment.pk].therapists, days)
-    placed = []
-    for session, planned in zip(sessions, plan.dates, strict=True):
-        if planned.placed is not None:
-            choice = _choice(treatment, planned.placed)
-            rooms = offers.rooms(minute_of(choice.starts_at))
-            placed.append((session, planned.placed, _Place(choice, rooms[0] if rooms else None)))
-    return placed
-
-
-def _choice(treatment: Treatment, start: Start) -> Choice:
-    instant = instant_of(treatment.location.zone, start.on, start.minute)
-    assert instant is not None  # the engine offers only times that exist
-    return Choice(start.therapist, moment_of(instant))
-
-
-def _proposed(session: Appointment, why: Why, place: _Place | None) -> Proposed:
-    if place is None:
-        return Proposed(session, why, Fit.NONE)
-    choice = place.choice
-    if choice.therapist_id == session.therapist_id:
-        fit = Fit.SAME_THERAPIST
-    else:
-        fit = Fit.SAME_TIME if choice.starts_at == session.starts_at else Fit.OTHER
-    return Proposed(session, why, fit, choice.therapist_id, choice.starts_at)
-
-
 def _expiry(dates: Sequence[Proposed], now: datetime) -> datetime:
     """As long as the practice holds replacements, but never past the moment at which one of these times is used."""
     lasts = dates[0].appointment.treatment.location.repair_lasts
@@ -483,7 +388,7 @@ def _expiry(dates: Sequence[Proposed], now: datetime) -> datetime:
     return max(min(now + lasts, *moments), now + MINUTE)
 
 
-def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, _Place], *, now: datetime, until: datetime) -> Hold | None:
+def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, Placed], *, now: datetime, until: datetime) -> Hold | None:
     """Hold the places, so that nobody else gets them, the next client of this same repair included."""
     if not places:
         return None
@@ -494,7 +399,7 @@ def _keep(sessions: Sequence[Appointment], places: Mapping[UUID, _Place], *, now
     for session in sessions:
         place = places.get(session.pk)
         if place is not None:
-            slot = unsaved_appointment(session.treatment, place.choice, room_id=place.room_id)
+            slot = unsaved_appointment(session.treatment, place.choice, place.found)
             slot.status, slot.hold, slot.held_until = AppointmentStatus.HELD, hold, until
             slots.append(slot)
     Appointment.objects.bulk_create(slots)

@@ -14,7 +14,7 @@ from booking.engine.recurrence import Course, InvalidCourse, Once, Phase
 from booking.engine.zones import instant_of
 from booking.exceptions import CourseInvalid, SlotTaken
 from booking.models import Appointment
-from booking.queries import able_therapists, availability, moment_of, why_not
+from booking.queries import availability, moment_of, why_not
 from booking.services.changes import Move, NewWish
 
 
@@ -81,7 +81,6 @@ def replan(sessions: Sequence[Appointment], first: First, *, others: Collection[
     ordered = _by_position(sessions)
     course = _course(ordered, first)
     treatment = ordered[0].treatment
-    candidates = able_therapists(treatment.pk, now=now)
     client = ordered[0].client_id
     kept: list[Appointment] = []
     while True:
@@ -93,17 +92,19 @@ def replan(sessions: Sequence[Appointment], first: First, *, others: Collection[
             now=now,
             client=client,
             ignoring=moving,
+            daily=course.is_daily,
         )
         taken = {*others, *(each.local_date for each in kept)} - {first.start.on}
         try:
-            plan = plans(course, candidates, _Except(taken, offers))[0]
+            plan = plans(course.rested(offers.rest_days), offers.therapists, _Except(taken, offers))[0]
         except InvalidCourse as problem:
             raise CourseInvalid(str(problem)) from problem
         dates = _at_their_positions(ordered, plan.dates)
         lost = [session for session, planned in dates if planned.placed is None or session in kept]
         if len(lost) == len(kept):
             settled = [(session, replace(planned, placed=None) if session in kept else planned) for session, planned in dates]
-            return _explained(settled, now, moving={session.pk for session, planned in settled if _is_new(session, planned)})
+            moves = {session.pk for session, planned in settled if _is_new(session, planned)}
+            return _explained(settled, now, moving=moves, daily=course.is_daily)
         kept = lost
 
 
@@ -114,13 +115,13 @@ def as_chosen(sessions: Sequence[Appointment], starts: Mapping[UUID, Start], fir
     """
     ordered = _by_position(sessions)
     lead, _count = Counter(start.therapist for start in starts.values()).most_common(1)[0]
-    wishes = _course(ordered, first).wishes
-    planned = tuple(PlanDate(n, lead, wish, None) for n, wish in enumerate(wishes, 1))
+    course = _course(ordered, first)
+    planned = tuple(PlanDate(n, lead, wish, None) for n, wish in enumerate(course.wishes, 1))
     dates = [
         (session, replace(wished, placed=starts.get(session.pk) or _start_of(session)))
         for session, wished in _at_their_positions(ordered, planned)
     ]
-    return _explained(dates, now, moving=set(starts))
+    return _explained(dates, now, moving=set(starts), daily=course.is_daily)
 
 
 class _Except(NamedTuple):
@@ -169,7 +170,7 @@ def _is_new(session: Appointment, planned: PlanDate) -> bool:
     return planned.placed is not None and planned.placed != _start_of(session)
 
 
-def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime, *, moving: Collection[UUID]) -> NewPlan:
+def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime, *, moving: Collection[UUID], daily: bool) -> NewPlan:
     missed = [(session, planned) for session, planned in dates if planned.outcome != Outcome.KEPT]
     why = why_not(
         dates[0][0].treatment_id,
@@ -177,6 +178,7 @@ def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime, *, 
         now=now,
         client=dates[0][0].client_id,
         ignoring=[session.pk for session, _planned in dates],
+        daily=daily,
     )
     reasons = {
         session.pk: {"rule": rules[0].rule.value, "detail": rules[0].detail}

@@ -14,7 +14,7 @@ from booking.engine.slots import Offers
 from booking.engine.zones import instant_of
 from booking.exceptions import CourseInvalid, SlotTaken
 from booking.models import Hold
-from booking.queries import able_therapists, availability, moment_of, why_not
+from booking.queries import availability, moment_of, why_not
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from clients.models import Client
@@ -56,10 +56,10 @@ def plan_course(
 ) -> Planning:
     """Plan a course on what is offered now, the times of ``held`` included. Nothing is written.
 
+    A known client is given the days of rest that their answers ask for.
     ``ahead`` are days beyond the last date to look at, for dates that could be added. Raises CourseInvalid when nobody can
     give the treatment.
     """
-    candidates = able_therapists(treatment.pk, now=now)
     wishes = course.wishes
     offers = availability(
         treatment.pk,
@@ -68,12 +68,14 @@ def plan_course(
         now=now,
         client=client.pk if client else None,
         ignoring=[] if held is None else list(held.appointments.values_list("pk", flat=True)),
+        daily=course.is_daily,
     )
+    rested = course.rested(offers.rest_days)
     try:
-        found = plans(course, candidates, offers)
+        found = plans(rested, offers.therapists, offers)
     except InvalidCourse as problem:
         raise CourseInvalid(str(problem)) from problem
-    return Planning(course, treatment, candidates, offers, found)
+    return Planning(rested, treatment, offers.therapists, offers, found)
 
 
 def hold_course(
@@ -93,7 +95,9 @@ def hold_course(
     for attempt in range(1, ATTEMPTS + 1):
         planning = plan_course(course, treatment, now=now, client=client, held=replacing)
         try:
-            return hold_plan(planning.plan(kind), course, treatment, owner=owner, now=now, client=client, replacing=replacing)
+            return hold_plan(
+                planning.plan(kind), planning.course, treatment, owner=owner, now=now, client=client, replacing=replacing
+            )
         except SlotTaken:
             if attempt == ATTEMPTS:
                 raise
@@ -121,7 +125,7 @@ def hold_plan(
             if instant is None:
                 raise SlotTaken
             choices.append(Choice(planned.placed.therapist, moment_of(instant), planned.position))
-    reasons = _reasons(plan, treatment, now=now, client=client, replacing=replacing)
+    reasons = _reasons(plan, treatment, now=now, client=client, replacing=replacing, daily=course.is_daily)
     return hold_choices(
         choices,
         owner=owner,
@@ -142,7 +146,7 @@ def held_plan(hold: Hold) -> Plan:
 
 
 def _reasons(
-    plan: Plan, treatment: Treatment, *, now: datetime, client: Client | None, replacing: Hold | None
+    plan: Plan, treatment: Treatment, *, now: datetime, client: Client | None, replacing: Hold | None, daily: bool
 ) -> Mapping[int, dict[str, str]]:
     """By position, the foremost rule that stands in the way of each wish that is not kept."""
     missed = [planned for planned in plan.dates if planned.outcome != Outcome.KEPT]
@@ -152,6 +156,7 @@ def _reasons(
         now=now,
         client=client.pk if client else None,
         ignoring=[] if replacing is None else list(replacing.appointments.values_list("pk", flat=True)),
+        daily=daily,
     )
     return {
         planned.position: {"rule": rules[0].rule.value, "detail": rules[0].detail}

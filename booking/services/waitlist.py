@@ -34,6 +34,7 @@ from booking.services.candidates import Asker, asker_of, askers_by_fit
 from booking.services.changes import Move, move_sessions
 from booking.services.guard import Choice, lock_client, refusals_raise
 from booking.services.holds import book_hold, hold_choices, let_go
+from booking.services.policy import require_agreement
 from clients.models import Client, User
 from therapists.models import Location, Therapist, Treatment
 
@@ -131,7 +132,8 @@ def accept_offer(offer: Offer, *, by: User | None, now: datetime) -> Offer:
     """Book the offered time, or move there the session it replaces. Accepted twice it is the same booking.
 
     The practice offered the time itself, so its policy on changes does not stand in the way and no move is counted. Raises
-    OfferOver when the time to answer is over or the reason gone, and what booking and moving raise; nothing is written then.
+    OfferOver when the time to answer is over or the reason gone, AgreementWithdrawn, and what booking and moving raise; nothing
+    is written then.
     """
     lock_client(offer.client_id)
     [offer] = _locked_offers(Offer.objects.filter(pk=offer.pk))
@@ -139,6 +141,7 @@ def accept_offer(offer: Offer, *, by: User | None, now: datetime) -> Offer:
         return offer
     if not Offer.objects.answerable(now).filter(pk=offer.pk).exists():
         raise OfferOver
+    require_agreement(offer.client, by=by)
     offer.appointment = _moved(offer, by, now) if offer.replaces else _booked(offer, by, now)
     if offer.planned_date is not None:
         offer.planned_date.appointment = offer.appointment
@@ -293,6 +296,7 @@ def _make_offer(
     a lock came from a savepoint that was released, so a refusal after that would end in a deadlock between workers.
     """
     lock_client(asker.client.pk)
+    require_agreement(asker.client, by=made_by)
     if not asker.client.email:
         raise NobodyToTell
     if Offer.objects.filter(client=asker.client, state=OfferState.OPEN).exists():

@@ -16,10 +16,14 @@ from django.conf import settings
 from django.utils import formats
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from qrcode.main import QRCode
 
 from booking.enums import Outcome
 from booking.models import Appointment
+from booking.plans import SessionPlan
 from booking.services.policy import deadline
+from clients.templatetags.intake import painted
 from therapists.models import Weekday
 
 register = template.Library()
@@ -39,6 +43,22 @@ def _drawing(name: str) -> SafeString:
 def icon(name: str) -> SafeString:
     """An icon beside a word; screen readers skip it."""
     return format_html('<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', _drawing(name))
+
+
+@register.simple_tag
+def qr_code(text: str) -> SafeString:
+    """A code to scan, with the quiet margin that scanners need; black on white in every theme."""
+    code = QRCode(border=4)
+    code.add_data(text)
+    rows = code.get_matrix()
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
+    return format_html(
+        '<svg viewBox="0 0 {0} {0}" role="img" aria-label="{1}" shape-rendering="crispEdges">'
+        '<rect width="{0}" height="{0}" fill="#fff"/><path fill="#000" d="{2}"/></svg>',
+        len(rows),
+        _("Code to scan with the tablet"),
+        path,
+    )
 
 
 @register.simple_block_tag
@@ -97,6 +117,12 @@ def money(value: Any, currency: str) -> str:
 
 
 @register.filter
+def signed(value: int) -> str:
+    """−3, 0, +2"""
+    return f"{value:+d}".replace("-", "−") if value else "0"
+
+
+@register.filter
 def knot(outcome: str) -> str:
     """The word by which the style sheet knows an outcome."""
     return {Outcome.OTHER_THERAPIST: "other", Outcome.NOT_POSSIBLE: "lost"}.get(Outcome(outcome), outcome)
@@ -113,6 +139,15 @@ def free_until(session: Appointment) -> str:
     """Monday 8 March, 9:00: until when a session can be moved or cancelled freely"""
     local = deadline(session).astimezone(ZoneInfo(session.zone))
     return f"{long_day(local)}, {clock(local)}"
+
+
+@register.simple_tag
+def plan_chart(plan: SessionPlan) -> SafeString:
+    """Front and back with the most pressure of each part: a shade, and a mark where it differs from the whole body's."""
+    told = [_("whole body %(cap)s") % {"cap": plan.everywhere_in_words}]
+    told += [f"{region.label} {mark}" for region, mark in plan.marks]
+    shades = {code: f"cap-{shade}" for code, shade in plan.shades.items()}
+    return painted(shades, plan.marks, _("Body chart, front and back: %(spots)s") % {"spots": ", ".join(told)})
 
 
 @register.simple_tag

@@ -19,10 +19,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking.access import holder
-from booking.engine.recurrence import InvalidCourse
+from booking.engine.recurrence import Course, InvalidCourse
 from booking.engine.slots import Offer, Offers
 from booking.exceptions import BookingError
-from booking.forms.booking import ANYONE, MOST_SESSIONS, AreasForm, Rhythm, WhatForm, WhenForm, course_of, days_of_week
+from booking.forms.booking import (
+    ANYONE,
+    MOST_SESSIONS,
+    AreasForm,
+    Rhythm,
+    WhatForm,
+    WhenForm,
+    course_of,
+    days_of_week,
+    rhythm_of,
+)
+from booking.models import Hold
 from booking.queries import availability, first_free, moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
@@ -50,7 +61,7 @@ def landing(request: HttpRequest) -> HttpResponse:
     therapists = list(_therapists())
     context = {
         "form": AreasForm(initial={"areas": request.session.get(AREAS_KEY, [])}),
-        "free": _next_free(therapists, now),
+        "free": _next_free(therapists, now, _asker(request)),
         "therapists": therapists,
         "today": timezone.localdate(),
     }
@@ -71,7 +82,7 @@ def what(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" and "narrow" not in request.POST else None,
         treatments=treatments,
         therapists=therapists,
-        soonest=_soonest(treatments, therapists, timezone.now()),
+        soonest=_soonest(treatments, therapists, timezone.now(), _asker(request)),
         initial=_wanted_before(request, treatments) | {"areas": marked},
     )
     if form.is_bound and form.is_valid():
@@ -105,6 +116,10 @@ class Wanted:
     def therapists(self) -> list[UUID] | None:
         return [self.therapist.pk] if self.therapist else None
 
+    @property
+    def daily(self) -> bool:
+        return self.rhythm in (Rhythm.DAILY, Rhythm.BOTH)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
@@ -113,11 +128,13 @@ def when(request: HttpRequest) -> HttpResponse:
     wanted = _wanted(request)
     if wanted is None:
         return redirect("booking:what")
-    now = timezone.now()
+    now, client = timezone.now(), _asker(request)
     problem, status = "", 200
     if request.method == "POST":
         day = day_asked(request) or timezone.localdate(now)
-        free = availability(wanted.treatment.pk, first=day, last=day, now=now, therapists=wanted.therapists)
+        free = availability(
+            wanted.treatment.pk, first=day, last=day, now=now, therapists=wanted.therapists, client=client, daily=wanted.daily
+        )
         form = WhenForm(request.POST, offers=one_a_time(free.of(day)))
         if form.is_valid():
             try:
@@ -126,7 +143,9 @@ def when(request: HttpRequest) -> HttpResponse:
                 problem, status = str(refusal), 409
         else:
             problem, status = str(form.errors["start"][0]), 409 if request.POST.get("start") else 422
-    offers, shown = offers_around(day_asked(request), wanted.treatment, now, therapists=wanted.therapists)
+    offers, shown = offers_around(
+        day_asked(request), wanted.treatment, now, therapists=wanted.therapists, client=client, daily=wanted.daily
+    )
     context = {
         "step": "when",
         "wanted": wanted,
@@ -171,12 +190,20 @@ def times_context(offers: Offers, shown: date, treatment: Treatment, now: dateti
         "parts": [(name, offers) for name, offers in times if offers],
         "form": form,
         "zone": treatment.location.zone,
+        "is_narrowed": offers.is_narrowed,
+        "extra_minutes": max((offers.extra(offer.instant) for offer in form.offers.values()), default=0),
         "next_free": next((each for each in sorted(free) if each > shown), None) if not form.offers else None,
     }
 
 
 def offers_around(
-    asked: date | None, treatment: Treatment, now: datetime, *, therapists: Collection[UUID] | None, **situation: Any
+    asked: date | None,
+    treatment: Treatment,
+    now: datetime,
+    *,
+    therapists: Collection[UUID] | None,
+    client: UUID | None,
+    **situation: Any,
 ) -> tuple[Offers, date]:
     """Every offer of the month (and the week) of the day asked for, and that day; without one the first that is free.
 
@@ -184,14 +211,15 @@ def offers_around(
     """
     today = timezone.localdate(now)
     if asked is None:
-        soonest = first_free(treatment.pk, now=now, therapists=therapists)
+        soonest = first_free(treatment.pk, now=now, therapists=therapists, client=client)
         shown = soonest.day if soonest else today
     else:
         shown = min(max(asked, today), today + treatment.horizon)
     week = days_of_week(shown)
     first = min(shown.replace(day=1), week[0])
     last = max(shown.replace(day=monthrange(shown.year, shown.month)[1]), week[6])
-    return availability(treatment.pk, first=first, last=last, now=now, therapists=therapists, **situation), shown
+    offers = availability(treatment.pk, first=first, last=last, now=now, therapists=therapists, client=client, **situation)
+    return offers, shown
 
 
 def day_asked(request: HttpRequest) -> date | None:
@@ -201,6 +229,12 @@ def day_asked(request: HttpRequest) -> date | None:
     except ValueError:
         return None
     return day if abs(day - timezone.localdate()) <= YEARS else None
+
+
+def times_for_anyone(hold: Hold) -> str:
+    """The address of the times for what was held, with anyone suitable."""
+    rhythm, count = rhythm_of(Course.from_json(hold.course))
+    return f"{reverse('booking:when')}?{Wanted(hold.treatment, None, rhythm, count).query}"
 
 
 def one_a_time(offers: Iterable[Offer]) -> list[Offer]:
@@ -245,19 +279,26 @@ def _therapists() -> Any:
     return Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct()
 
 
-def _soon(treatments: Sequence[Treatment], now: datetime) -> Iterator[Offer]:
+def _asker(request: HttpRequest) -> UUID | None:
+    """The client who is signed in: they are shown what can be booked for them."""
+    client = client_of(request.user)
+    return client.pk if client else None
+
+
+def _soon(treatments: Sequence[Treatment], now: datetime, client: UUID | None) -> Iterator[Offer]:
     """What is free in the next two weeks for the first treatment on the list, soonest first."""
     today = timezone.localdate(now)
     for treatment in treatments[:1]:
-        yield from availability(treatment.pk, first=today, last=today + timedelta(days=SOONEST_DAYS), now=now)
+        last = today + timedelta(days=SOONEST_DAYS)
+        yield from availability(treatment.pk, first=today, last=last, now=now, client=client)
 
 
-def _next_free(therapists: Sequence[Therapist], now: datetime) -> list[dict[str, Any]]:
+def _next_free(therapists: Sequence[Therapist], now: datetime, client: UUID | None) -> list[dict[str, Any]]:
     """The soonest start of each therapist, soonest first."""
     treatments = _treatments()
     names = {therapist.pk: therapist for therapist in therapists}
     seen: dict[UUID, Offer] = {}
-    for offer in _soon(treatments, now):
+    for offer in _soon(treatments, now, client):
         if offer.therapist in names:
             seen.setdefault(offer.therapist, offer)
     return [
@@ -266,11 +307,13 @@ def _next_free(therapists: Sequence[Therapist], now: datetime) -> list[dict[str,
     ]
 
 
-def _soonest(treatments: Sequence[Treatment], therapists: Sequence[Therapist], now: datetime) -> dict[str, str]:
+def _soonest(
+    treatments: Sequence[Treatment], therapists: Sequence[Therapist], now: datetime, client: UUID | None
+) -> dict[str, str]:
     """For each therapist, and for anyone, the soonest start in words."""
     today = timezone.localdate(now)
     found: dict[str, str] = {}
-    for offer in _soon(treatments, now):
+    for offer in _soon(treatments, now, client):
         words = _("soonest %(day)s, %(time)s") % {
             "day": _("today") if offer.day == today else day(offer.day),
             "time": clock(offer.minute),

@@ -16,19 +16,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from booking.access import may_see_request
 from booking.enums import HoldState, Outcome
-from booking.exceptions import BookingError, HoldOver, UndoOver
+from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
 from booking.ical import GONE, calendar
-from booking.models import BookingRequest, Hold
+from booking.models import BookingRequest, Hold, SessionFlag
 from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
+from booking.views.asking import asks_of
+from booking.views.choose import times_for_anyone
 from booking.views.held import held_context, over, own_hold, to_what_was_booked
 from clients.access import client_of
 from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client
 from clients.services.consents import withdrew_health_data
-from clients.services.responses import asks_for_form
+from clients.services.responses import asks_for_form, sheet_for_doctor
 
 PROVED_KEY = "proved_address"
 
@@ -125,8 +127,6 @@ def _sign_in_and_book(
     second_factor_first = sign_in(request, user)
     if second_factor_first is not None:
         return second_factor_first
-    if withdrew_health_data(client):
-        return _agreement_first(request, hold)
     return _book(request, hold, client, form.cleaned_data["key"], now, agreed=True)
 
 
@@ -141,11 +141,21 @@ def _book(request: HttpRequest, hold: Hold, client: Client, key: UUID, now: date
         booked = book_hold(hold, client=client, key=key, by=request.user, now=now, undo_for=UNDO_LASTS)
     except HoldOver:
         return over(request, hold)
+    except AgreementWithdrawn:
+        return _agreement_first(request, hold)
+    except NotMatched as refusal:
+        return _choose_again(request, hold, refusal, now)
     except BookingError as refusal:
         return _you(request, hold, ConfirmForm(), now, stage="confirm", client=client, problem=str(refusal))
     if agreed:
         record_booking_consent(client, by=request.user, now=now)
     return redirect("booking:booked", booked.request.pk)
+
+
+def _choose_again(request: HttpRequest, hold: Hold, refusal: NotMatched, now: datetime) -> HttpResponse:
+    """Who signed in cannot be treated as chosen. Nothing says why; what is held stays held, and others can be chosen."""
+    context = {"step": "when", "problem": str(refusal), "again_url": times_for_anyone(hold), **held_context(hold, now)}
+    return render(request, "booking/choose_again.html", context, status=409)
 
 
 def _you(
@@ -203,7 +213,10 @@ def _booked(request: HttpRequest, made: BookingRequest, now: datetime, *, proble
         "request_made": made,
         "appointments": appointments,
         "first": first,
+        **asks_of(request.user, now=now),
         "asks_for_form": asks_for_form(made.client, on=first.local_date),
+        "flag_state": SessionFlag.objects.filter(appointment=first).values_list("state", flat=True).first(),
+        "doctor_sheet": sheet_for_doctor(made.client),
         "gone": GONE,
         "client": made.client,
         "planned": list(series.planned_dates.select_related("appointment")) if series else [],

@@ -109,6 +109,8 @@ def _plan_context(request: HttpRequest, hold: Hold, now: datetime) -> dict[str, 
         "dates": _dates(hold, planning, current, names),
         "placed": len(current.starts),
         "minute": planning.course.minutes[0],
+        "is_narrowed": planning.offers.is_narrowed,
+        "rest_days": planning.offers.rest_days,
         **held_context(hold, now),
     }
 

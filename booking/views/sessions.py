@@ -21,16 +21,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from booking.access import appointments_of, changes_of, is_somebody
 from booking.engine.recurrence import ClockChange, changes_met
-from booking.enums import CHANGEABLE, AppointmentStatus, Outcome
+from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
-from booking.models import Appointment, AuditEntry, Change, PlannedDate
+from booking.models import Appointment, AuditEntry, Change, PlannedDate, SessionFlag
+from booking.views.asking import asks_of
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
 from clients.access import client_of
-from clients.models import Client, Questionnaire, User
+from clients.models import Client, Questionnaire, Response, User
 from clients.proof import AddressProof, sign_in
-from clients.services.responses import full_form_is_due
+from clients.services.responses import full_form_is_due, sheet_for_doctor
 
 #: The states of a session that is still to come or under way.
 AHEAD = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
@@ -46,6 +47,7 @@ class Entry:
     outcome: Outcome
     clock_change: ClockChange | None
     can_change: bool
+    flag_state: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "undoable": _undoable(request, now),
         "problem": problem,
         "repairs": repairs_waiting(request, now),
+        "doctor_sheet": _sheet_for_doctor(request, ahead),
+        **asks_of(request.user, now=now),
         "form": _form_wanted(client_of(request.user), [entry.session for entry in ahead]),
         **waiting_context(request, now),
     }
@@ -189,7 +193,7 @@ def _this_way(request: HttpRequest, *, again: bool = False) -> str:
 
 
 def _shown(request: HttpRequest, now: datetime) -> Collection[Appointment]:
-    seen = appointments_of(request, now).select_related("planned_date__wished_therapist")
+    seen = appointments_of(request, now).select_related("planned_date__wished_therapist", "flag").defer("flag__grounds")
     return seen.exclude(request__undone_at__isnull=False).order_by("starts_at")
 
 
@@ -220,6 +224,11 @@ def _form_wanted(client: Client | None, ahead: Sequence[Appointment]) -> FormWan
     return FormWanted(full_form_is_due(client, on=own.local_date), own.local_date) if own else None
 
 
+def _sheet_for_doctor(request: HttpRequest, ahead: Sequence[Entry]) -> Response | None:
+    on_hold = any(entry.flag_state == FlagState.ON_HOLD for entry in ahead)
+    return sheet_for_doctor(client_of(request.user)) if on_hold else None
+
+
 def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]], now: datetime) -> list[Entry]:
     places = {row.pk: (number, len(rows)) for rows in courses.values() for number, row in enumerate(rows, 1)}
     met: dict[str, Any] = {
@@ -233,6 +242,7 @@ def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]]
             _outcome(session),
             met[session.zone].get(session.local_date),
             session.status in CHANGEABLE and session.starts_at > now,
+            _flag_state(session),
         )
         for session in seen
     ]
@@ -253,6 +263,11 @@ def _outcome(session: Appointment) -> Outcome:
         return Outcome.NOT_POSSIBLE
     wish: PlannedDate | None = getattr(session, "planned_date", None)
     return Outcome.KEPT if wish is None else wish.outcome_of(session)
+
+
+def _flag_state(session: Appointment) -> str:
+    flag: SessionFlag | None = getattr(session, "flag", None)
+    return FlagState.CLEAR if flag is None else flag.state
 
 
 def _undoable(request: HttpRequest, now: datetime) -> list[tuple[Change, list[Appointment]]]:

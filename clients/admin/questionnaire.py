@@ -57,7 +57,14 @@ class QuestionInline(ReadOnlyUnlessDraft, admin.TabularInline):
 
 class FlagRuleInline(ReadOnlyUnlessDraft, admin.StackedInline):
     model = FlagRule
-    fields = (("order", "code"), "when", ("severity", "scope", "max_pressure"), "therapist_note", "client_message")
+    fields = (
+        ("order", "code"),
+        "when",
+        ("severity", "scope", "max_pressure"),
+        ("extra_minutes", "rest_days"),
+        "therapist_note",
+        "client_message",
+    )
     extra = 0
 
 

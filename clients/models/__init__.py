@@ -1,4 +1,5 @@
 from clients.models.consent import Consent
+from clients.models.handout import Handout
 from clients.models.people import Client, User, UserManager
 from clients.models.questionnaire import FlagRule, Question, Questionnaire, QuestionType, ResponseKind, Section
 from clients.models.reference import BodyRegion, Medication, MedicationClass, Route
@@ -11,6 +12,7 @@ __all__ = [
     "Client",
     "Consent",
     "FlagRule",
+    "Handout",
     "Medication",
     "MedicationClass",
     "Question",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 from uuid import uuid4
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Prefetch, Q
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +52,8 @@ PRESSURES = [
     ("firm", _("firm (6–7)")),
     ("intense", _("intense (8)")),
 ]
+MOST_EXTRA_MINUTES = 120
+MOST_REST_DAYS = 60
 SCOPES = [("whole_body", _("whole body")), ("local", _("the area concerned"))]
 
 
@@ -193,13 +196,31 @@ class FlagRule(models.Model):
     max_pressure = models.CharField(_("most pressure"), max_length=8, choices=PRESSURES, blank=True)
     therapist_note = models.TextField(_("for the therapist"), blank=True)
     client_message = models.TextField(_("for the client"), blank=True)
+    extra_minutes = models.PositiveSmallIntegerField(
+        _("extra minutes"),
+        default=0,
+        validators=[MaxValueValidator(MOST_EXTRA_MINUTES)],
+        help_text=_("A client's first session is this much longer."),
+    )
+    rest_days = models.PositiveSmallIntegerField(
+        _("days of rest"),
+        default=0,
+        validators=[MaxValueValidator(MOST_REST_DAYS)],
+        help_text=_("Whole days between two sessions of a series, at least."),
+    )
     order = models.PositiveSmallIntegerField(_("order"), default=0)
 
     class Meta:
         verbose_name = _("rule")
         verbose_name_plural = _("rules")
         ordering = ["order"]
-        constraints = [models.UniqueConstraint(fields=["question", "code"], name="rule_code_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["question", "code"], name="rule_code_once"),
+            models.CheckConstraint(
+                condition=Q(extra_minutes__lte=MOST_EXTRA_MINUTES, rest_days__lte=MOST_REST_DAYS),
+                name="rule_lengthens_within_reason",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -214,6 +235,8 @@ class FlagRule(models.Model):
             cap=pressure_of(self.max_pressure),
             note=self.therapist_note,
             message=self.client_message,
+            extra_minutes=self.extra_minutes,
+            rest_days=self.rest_days,
         )
 
 

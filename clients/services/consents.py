@@ -9,6 +9,7 @@ from django.db import transaction
 from clients.exceptions import NoQuestionnaire
 from clients.models import Client, Consent, Question, Questionnaire, User
 from clients.models.questionnaire import QuestionType
+from clients.signals import answers_changed
 
 HEALTH_DATA = Consent.Kind.HEALTH_DATA
 
@@ -33,7 +34,7 @@ def withdrew_health_data(client: Client) -> bool:
     return client.consents.filter(kind=HEALTH_DATA).exists() and not may_use_health_data(client)
 
 
-def record_agreement(client: Client, question: Question, *, by: User, now: datetime) -> None:
+def record_agreement(client: Client, question: Question, *, by: User | None, now: datetime) -> None:
     """Keep the very words agreed to; agreeing twice to one version changes nothing."""
     Consent.objects.standing().get_or_create(
         client=client,
@@ -56,6 +57,7 @@ def withdraw_health_data(client: Client, *, now: datetime) -> None:
     """
     withdraw(client, HEALTH_DATA, now=now)
     client.responses.drafts().delete()
+    answers_changed.send(Consent, client=client, now=now)
 
 
 def agreements(client: Client) -> list[Consent]:

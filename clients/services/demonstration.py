@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from clients.models import Client, ResponseKind, User
 from clients.services.consents import health_data_question, record_agreement
@@ -17,11 +18,31 @@ ANSWERS = SHIPPED / "demonstration_answers.json"
 def load_demonstration_answers(clients: Sequence[Client], *, by: User, now: datetime) -> None:
     """Fill in a first form for some of the clients, one of each severity that is worth looking at."""
     content = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    question = health_data_question()
     for client, person in zip(clients, content["people"], strict=False):
-        sent_at = now - timedelta(days=9)
-        record_agreement(client, question, by=by, now=sent_at)
-        response = open_response(client, ResponseKind.FIRST, now=sent_at)
-        signed = {"c_sign": {"name": client.name, "on": sent_at.date().isoformat()}}
-        save_section(response, content["well"] | person["changes"] | signed, now=sent_at)
-        submit_response(response, by=by, on=sent_at.date(), now=sent_at)
+        _send_whole_form(client, content["well"] | person["changes"], by=by, at=now - timedelta(days=9))
+
+
+def load_demonstration_course(client: Client, sessions: Sequence[datetime], *, by: User) -> None:
+    """Fill in what was asked along a client's past sessions, given by their starts; how the last one was is still open."""
+    content = json.loads(ANSWERS.read_text(encoding="utf-8"))
+    well, told = content["well"], content["returning"]
+    starts = sessions[-len(told["stages"]) :]
+    stages = told["stages"][: len(starts)]
+    _send_whole_form(client, well | told["changes"] | stages[0]["before"], by=by, at=starts[0] - timedelta(hours=2))
+    for start, stage in zip(starts[1:], stages[1:], strict=True):
+        answers = well | told["nothing_new"] | stage["before"]
+        _send(client, ResponseKind.EVERY, answers, on=start.date(), by=by, at=start - timedelta(days=1))
+    for start, stage in zip(starts[:-1], stages[:-1], strict=True):
+        _send(client, ResponseKind.AFTER, stage["after"], on=start.date(), by=by, at=start + timedelta(days=1))
+
+
+def _send_whole_form(client: Client, answers: Mapping[str, Any], *, by: User, at: datetime) -> None:
+    record_agreement(client, health_data_question(), by=by, now=at)
+    signed = {"c_sign": {"name": client.name, "on": at.date().isoformat()}}
+    _send(client, ResponseKind.FIRST, {**answers, **signed}, on=None, by=by, at=at)
+
+
+def _send(client: Client, kind: str, answers: Mapping[str, Any], *, on: date | None, by: User, at: datetime) -> None:
+    response = open_response(client, kind, now=at, session_on=on)
+    save_section(response, answers, now=at)
+    submit_response(response, by=by, on=on or at.date(), now=at)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from clients.models import FlagRule, Question, Questionnaire, QuestionType, ResponseKind, Section
-from clients.models.questionnaire import PRESSURES, SCOPES, SEVERITIES
+from clients.models.questionnaire import MOST_EXTRA_MINUTES, MOST_REST_DAYS, PRESSURES, SCOPES, SEVERITIES
 
 #: The questions whose stop is an emergency: the urgent-care text comes before anything else.
 EMERGENCY_SIGNS = frozenset({"chest_breath", "calf_signs", "cauda_signs", "neuro_signs", "headache_signs"})
@@ -33,6 +33,9 @@ OPERATORS: dict[str, tuple[set[str], type[Any]]] = {
     "item_older_days": ({QuestionType.REPEAT_GROUP}, int),
     "item_kind_in": ({QuestionType.REPEAT_GROUP}, list),
 }
+RULE_FIELDS = ("code", "when", "severity", "scope", "max_pressure", "therapist_note", "client_message")
+#: What a rule may ask for beside, and the most of it.
+LIMITS = {"extra_minutes": MOST_EXTRA_MINUTES, "rest_days": MOST_REST_DAYS}
 ITEM_FIELDS = {
     QuestionType.BODY_MAP: {"region", "pain_0_10", "spreads_to"},
     QuestionType.MEDICATION_LIST: {"name", "reason", "since", "last_taken", "site_region"},
@@ -119,13 +122,7 @@ def _question_content(question: Question) -> dict[str, Any]:
     kept = ("code", "text", "help", "type", "required", "choices", "show_if", "fields", "max_items", "ask_every_session")
     more = ("sensitive", "is_emergency", "legal_basis", "copies_from", "is_retired")
     content = {name: getattr(question, name) for name in kept + more}
-    flags = [
-        {
-            name: getattr(rule, name)
-            for name in ("code", "when", "severity", "scope", "max_pressure", "therapist_note", "client_message")
-        }
-        for rule in question.rules.all()
-    ]
+    flags = [{name: getattr(rule, name) for name in (*RULE_FIELDS, *LIMITS)} for rule in question.rules.all()]
     version = {"version": str(question.consent_version)} if question.consent_version else {}
     return content | version | {"flags": flags}
 
@@ -197,6 +194,8 @@ def _rule(question: Question, order: int, flag: Mapping[str, Any]) -> FlagRule:
         max_pressure=flag.get("max_pressure", ""),
         therapist_note=flag.get("therapist_note", ""),
         client_message=flag.get("client_message", ""),
+        extra_minutes=flag.get("extra_minutes", 0),
+        rest_days=flag.get("rest_days", 0),
         order=order,
     )
 
@@ -291,6 +290,14 @@ def _problems_of_rule(flag: Mapping[str, Any], question: Mapping[str, Any]) -> I
     for name, values in allowed.items():
         if flag.get(name) not in values:
             yield _("rule “%(rule)s” has no %(name)s “%(value)s”.") % {"rule": rule, "name": name, "value": flag.get(name)}
+    for name, most in LIMITS.items():
+        value = flag.get(name, 0)
+        if type(value) is not int or not 0 <= value <= most:
+            yield _("rule “%(rule)s”: “%(name)s” must be a whole number from 0 to %(most)s.") % {
+                "rule": rule,
+                "name": name,
+                "most": most,
+            }
     when = flag.get("when") or {}
     for condition in (when, when["and"]) if "and" in when else (when,):
         for problem in _problems_of_condition(condition, question):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -51,13 +52,15 @@ def _rows(path: Path, *columns: str) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _classes(path: Path) -> Iterator[MedicationClass]:
-    for where, row in _rows(path, "code", "label", "client_label", "severity", "max_pressure", "scope", "precaution"):
+    rows = list(_rows(path, "code", "label", "client_label", "severity", "max_pressure", "scope", "precaution"))
+    labels = {row["code"]: row["label"] for _where, row in rows}
+    for where, row in rows:
         yield _checked(
             where,
             MedicationClass(
                 **{name: row[name] for name in ("code", "label", "client_label", "severity", "max_pressure", "scope")},
                 **{name: row[name] for name in ("precaution", "client_text", "basis", "source")},
-                escalate_to_stop_if=_split(row["escalate_to_stop_if"]),
+                escalate_to_stop_if=[_without_codes(part, labels) for part in _split(row["escalate_to_stop_if"])],
             ),
         )
 
@@ -99,6 +102,11 @@ def _regions(path: Path, chart: Path) -> Iterator[BodyRegion]:
             order=order,
         )
         yield _checked(where, region)
+
+
+def _without_codes(text: str, labels: Mapping[str, str]) -> str:
+    """A text for people, in which other classes are named by their labels."""
+    return re.sub(r"\b[A-Z_]+\b", lambda word: labels[word[0]].lower() if word[0] in labels else word[0], text)
 
 
 def _split(text: str) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from clients.models import (
     Answer,
     BodyRegion,
     Client,
+    Consent,
     FlagRule,
     Medication,
     MedicationClass,
@@ -27,11 +29,15 @@ from clients.models import (
     ResponseView,
     User,
 )
+from clients.record import Record, Sent, Stretch
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
+from clients.signals import answers_changed
 from clients.spelling import key_of
 from clients.triage import UNKNOWN, Flags, Knowledge, Severity
 
 Answers = dict[str, Any]
+Items = list[dict[str, Any]]
+Key = TypeVar("Key", bound=Hashable)
 AGREED = {"agreed": True}
 
 
@@ -40,7 +46,7 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
     """The form a client is filling in for an occasion: the one under way, or a new one.
 
     A new first form begins with the answers sent last, except what is asked anew each time and what has to be signed again; sent,
-    it replaces them. Raises NoConsent and NoQuestionnaire.
+    it replaces them. The form before a later session begins with the spots marked last. Raises NoConsent and NoQuestionnaire.
     """
     Client.objects.select_for_update().get(pk=client.pk)
     if not may_use_health_data(client):
@@ -64,7 +70,31 @@ def open_response(client: Client, kind: str, *, now: datetime, session_on: date 
         saved_at=now,
     )
     _begin(made, before)
+    if kind == ResponseKind.EVERY:
+        _write(made, _spots_marked_last(client))
     return made
+
+
+#: The question whether anything changed since last time.
+CHANGED = "changed"
+
+
+@transaction.atomic
+def begin_before(client: Client, *, session_on: date, changed: bool, now: datetime) -> Response:
+    """Open the form before a later session, with the client's word on whether anything changed. Raises as ``open_response``."""
+    response = open_response(client, ResponseKind.EVERY, now=now, session_on=session_on)
+    _write(response, {CHANGED: "yes" if changed else "no"})
+    return response
+
+
+def _spots_marked_last(client: Client) -> Answers:
+    """The places on the body, by question; how much they hurt is for the client to say anew."""
+    marked = Answer.objects.filter(response__in=client.responses.current(), question__type=QuestionType.BODY_MAP)
+    newest_last = marked.order_by("response__submitted_at").select_related("question")
+    return {
+        answer.question.code: [{**item, "pain": None} if "pain" in item else item for item in answer.value]
+        for answer in newest_last
+    }
 
 
 def _begin(response: Response, before: Response | None) -> None:
@@ -117,9 +147,10 @@ def _write(response: Response, answers: Mapping[str, Any]) -> None:
 
 
 @transaction.atomic
-def submit_response(response: Response, *, by: User, on: date, now: datetime) -> Flags:
+def submit_response(response: Response, *, by: User | None, on: date, now: datetime) -> Flags:
     """Send a form: from now on it stays as it is. ``on`` is the date its flag is worked out for.
 
+    The flag kept with a form sent before a later session is that of all answers which count then, and of its own with any other.
     What a later answer hid again is dropped; agreements are recorded with their words, and those no longer ticked are withdrawn.
     Raises Submitted, NoConsent, and Incomplete with the questions that have to be answered; then nothing changes.
     """
@@ -140,10 +171,13 @@ def submit_response(response: Response, *, by: User, on: date, now: datetime) ->
     response.submitted_by = by
     response.severity = flags.severity.name.lower()
     response.save(update_fields=["state", "submitted_at", "submitted_by", "severity"])
+    answers_changed.send(Response, client=response.client, now=now)
     return flags
 
 
-def _record_agreements(response: Response, questions: Iterable[Question], answers: Answers, *, by: User, now: datetime) -> None:
+def _record_agreements(
+    response: Response, questions: Iterable[Question], answers: Answers, *, by: User | None, now: datetime
+) -> None:
     for question in questions:
         if question.type == QuestionType.CONSENT and answers.get(question.code):
             record_agreement(response.client, question, by=by, now=now)
@@ -152,12 +186,14 @@ def _record_agreements(response: Response, questions: Iterable[Question], answer
 
 
 @transaction.atomic
-def read_response(response: Response, *, by: User, now: datetime) -> Answers:
+def read_response(response: Response, *, by: User | None, now: datetime) -> Answers:
     """The answers by question code. Whoever is not the client leaves a row that the client can see.
+
+    ``by`` is None for a client without a sign-in, who fills in a form on a tablet of the practice.
 
     Whether ``by`` may read them is for the caller to ask. Raises NoConsent for others once the consent was withdrawn.
     """
-    if response.client.user_id != by.pk:
+    if by is not None and response.client.user_id != by.pk:
         if not may_use_health_data(response.client):
             raise NoConsent
         ResponseView.objects.create(response=response, by=by, by_name=str(by), at=now)
@@ -192,6 +228,20 @@ def who_is_asked(sessions: Collection[tuple[UUID, date]]) -> set[tuple[UUID, dat
     sent = Response.objects.current().filter(kind=ResponseKind.FIRST, client__in={client for client, _on in sessions})
     latest = {each.client_id: each for each in sent.select_related("questionnaire").order_by("submitted_at")}
     return {(client, on) for client, on in sessions if is_over(latest.get(client), on=on)}
+
+
+def is_asked(kind: str) -> bool:
+    """Whether the version in use asks anything on an occasion."""
+    in_use = Question.objects.filter(section__questionnaire__state=Questionnaire.State.ACTIVE, is_retired=False)
+    return in_use.filter(section__when=kind).exists()
+
+
+def sheet_for_doctor(client: Client | None) -> Response | None:
+    """The form a client takes to a doctor: the newest with something to clear, or else to look at."""
+    if client is None or not may_use_health_data(client):
+        return None
+    grave = client.responses.current().exclude(severity__in=("", Severity.NONE.name.lower(), Severity.ADAPT.name.lower()))
+    return max(grave, key=lambda each: (each.severity == Severity.STOP.name.lower(), each.submitted_at), default=None)
 
 
 # ---- which questions --------------------------------------------------------------------------------------------------------
@@ -230,31 +280,60 @@ def is_missing(question: Question, answers: Mapping[str, Any]) -> bool:
 def flags_of(client: Client, *, on: date) -> Flags | None:
     """What a client's answers mean for a session on a date; None when nothing was sent yet. Raises NoConsent once withdrawn.
 
-    The newest answer to each question counts, from whichever form. Nothing is logged: nobody reads.
+    Which answers count is said in ``Record``. Nothing is logged: nobody reads.
     """
-    sent = list(client.responses.current().order_by("submitted_at").select_related("questionnaire"))
+    record = record_of(client.pk)
+    return record.flags(on) if record else None
+
+
+def flags_between(client: UUID, first: date, last: date) -> list[Stretch]:
+    """The same for all dates from ``first`` to ``last``, both inclusive, as stretches on which it does not change.
+
+    Empty when nothing was sent yet, and once the consent was withdrawn: then nothing is known.
+    """
+    record = known_of(client)
+    return record.stretches(first, last) if record else []
+
+
+def known_of(client: UUID) -> Record | None:
+    """What a client sent, as far as it may be used; None where it may not."""
+    try:
+        return record_of(client)
+    except NoConsent:
+        return None
+
+
+def record_of(client: UUID) -> Record | None:
+    """What a client sent; None when that is nothing, which takes one query. Raises NoConsent once withdrawn.
+
+    Otherwise the number of queries depends on the number of versions alone, not on how many forms were sent.
+    """
+    sent = list(Response.objects.submitted().filter(client=client).order_by("submitted_at").select_related("questionnaire"))
     if not sent:
         return None
-    if not may_use_health_data(client):
+    if not Consent.objects.filter(client=client, kind=HEALTH_DATA, withdrawn_at=None).exists():
         raise NoConsent
-    answers: Answers = {}
-    given_in: dict[str, Questionnaire] = {}
-    for response in sent:
-        stored = _stored(response)
-        answers |= stored
-        given_in |= dict.fromkeys(stored, response.questionnaire)
-    return triage.combined(
-        [reason for version in dict.fromkeys(given_in.values()) for reason in _reasons(version, given_in, answers, on)]
-    )
+    given: defaultdict[UUID, Answers] = defaultdict(dict)
+    medicines: dict[tuple[UUID, str], Items] = {}
+    of_the_day: set[str] = set()
+    for answer in Answer.objects.filter(response__in=sent).select_related("question"):
+        question = answer.question
+        given[answer.response_id][question.code] = answer.value
+        if question.type == QuestionType.MEDICATION_LIST:
+            medicines[answer.response_id, question.code] = answer.value
+        if question.ask_every_session and not question.is_emergency:
+            of_the_day.add(question.code)
+    for (response, code), items in _classified(medicines).items():
+        given[response][code] = items
+    known = {version: knowledge(version) for version in {each.questionnaire for each in sent}}
+    replaced = {each.supersedes_id for each in sent}
+    return Record([_sent(each, given[each.pk], known[each.questionnaire], of_the_day, each.pk in replaced) for each in sent])
 
 
-def _reasons(
-    version: Questionnaire, given_in: Mapping[str, Questionnaire], answers: Answers, on: date
-) -> Sequence[triage.Reason]:
-    """What the answers given to one version mean by that version's own rules."""
-    own = {code: value for code, value in answers.items() if given_in[code] == version}
-    questions = Question.objects.filter(section__questionnaire=version)
-    return triage.triage(with_classes(own, questions), knowledge(version), on).reasons
+def _sent(response: Response, answers: Answers, known: Knowledge, of_the_day: Collection[str], replaced: bool) -> Sent:
+    """A follow-up speaks of what came after a session, so it is about no day."""
+    on = None if response.kind == ResponseKind.AFTER else response.session_on
+    return Sent(answers, known, on, frozenset(code for code in of_the_day if code in answers), replaced)
 
 
 def knowledge(version: Questionnaire) -> Knowledge:
@@ -272,12 +351,15 @@ def knowledge(version: Questionnaire) -> Knowledge:
 def with_classes(answers: Mapping[str, Any], questions: Iterable[Question]) -> Answers:
     """The answers with each listed medicine's precaution classes, as the list of medicines stands now."""
     lists = [each.code for each in questions if each.type == QuestionType.MEDICATION_LIST and each.code in answers]
-    keys = {key_of(item["name"]) for code in lists for item in answers[code]}
+    return dict(answers) | _classified({code: answers[code] for code in lists})
+
+
+def _classified(lists: Mapping[Key, Items]) -> dict[Key, Items]:
+    """Lists of medicines with their classes, in two queries, or none where nothing is listed."""
+    keys = {key_of(item["name"]) for items in lists.values() for item in items}
     rows = list(Medication.objects.filter(key__in=keys)) if keys else []
     ranks = {row.code: Severity[row.severity.upper()] for row in MedicationClass.objects.all()} if keys else {}
-    return dict(answers) | {
-        code: [{**item, "classes": classes_of(item, rows, ranks)} for item in answers[code]] for code in lists
-    }
+    return {key: [{**item, "classes": classes_of(item, rows, ranks)} for item in items] for key, items in lists.items()}
 
 
 def classes_of(item: Mapping[str, Any], rows: Iterable[Medication], ranks: Mapping[str, Severity]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,8 +10,7 @@ from uuid import UUID
 import pgtrigger
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, Max, Q
-from django.db.models.functions import Cast, Coalesce, Greatest
+from django.db.models import Max, Q
 
 from clients.models import SUBMITTED_STAYS, Client, Response
 
@@ -24,12 +24,15 @@ class Forgotten:
     clients: int
 
 
-def forget(*, now: datetime, dry_run: bool = False) -> Forgotten:
+def forget(*, now: datetime, here_since: Callable[[datetime], Collection[UUID]], dry_run: bool = False) -> Forgotten:
     """Delete drafts nobody saved for INTAKE_KEEP_DRAFTS_DAYS, and all answers of clients who were last here, or last sent
     something, more than INTAKE_KEEP_YEARS ago. Consents stay: they say what was agreed to and hold no answer.
+
+    ``here_since`` names the clients with a session at or after a moment, those ahead included.
     """
     drafts = Response.objects.drafts().filter(saved_at__lt=now - timedelta(days=settings.INTAKE_KEEP_DRAFTS_DAYS))
-    old = _clients_last_here_before(_years_ago(now, settings.INTAKE_KEEP_YEARS))
+    limit = _years_ago(now, settings.INTAKE_KEEP_YEARS)
+    old = _silent_since(limit) - set(here_since(limit))
     responses = Response.objects.submitted().filter(client__in=old)
     report = Forgotten(drafts.count(), responses.count(), len(old))
     if not dry_run:
@@ -39,13 +42,11 @@ def forget(*, now: datetime, dry_run: bool = False) -> Forgotten:
     return report
 
 
-def _clients_last_here_before(limit: datetime) -> list[UUID]:
-    """Clients with answers, whose latest session or sending lies before ``limit``."""
-    on = Cast("responses__session_on", DateTimeField())
-    latest = Max(Greatest("responses__submitted_at", Coalesce(on, "responses__submitted_at")))
+def _silent_since(limit: datetime) -> set[UUID]:
+    """Clients with answers who sent the last of them before ``limit``."""
     sent = Q(responses__state=Response.State.SUBMITTED)
-    found = Client.objects.filter(sent).annotate(latest=latest).filter(latest__lt=limit)
-    return list(found.values_list("pk", flat=True))
+    found = Client.objects.filter(sent).annotate(latest=Max("responses__submitted_at")).filter(latest__lt=limit)
+    return set(found.values_list("pk", flat=True))
 
 
 def _years_ago(now: datetime, years: int) -> datetime:

@@ -192,6 +192,10 @@ SITE_URL = env("SITE_URL", default="http://localhost:8000")
 INTAKE_KEYS = env("INTAKE_KEYS", default="")
 # for how long after a session its therapist can read the answers
 INTAKE_READABLE_DAYS = env.int("INTAKE_READABLE_DAYS", default=30)
+# from how many days before a session a returning client is asked whether anything changed
+INTAKE_ASK_DAYS = env.int("INTAKE_ASK_DAYS", default=3)
+# for how many days after a session its client can say how it was
+INTAKE_FOLLOW_UP_DAYS = env.int("INTAKE_FOLLOW_UP_DAYS", default=14)
 INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
 INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
 

@@ -15,11 +15,12 @@ from booking.models import Appointment
 from booking.services.appointments import book_appointment
 from booking.services.holds import Booked, book_hold
 from booking.services.series import hold_course
-from clients.models import Client, Response
+from clients.models import Client, Response, User
 from clients.services.consents import health_data_question, record_agreement
 from clients.services.responses import open_response, save_section, submit_response
 from tests.clients.answers import WELL
 from tests.clients.conftest import few_medicines, intake
+from tests.factories import UserFactory
 
 __all__ = ["few_medicines", "intake"]  # fixtures, for the form that belongs to a session
 
@@ -35,6 +36,14 @@ def book(practice: SimpleNamespace, now: datetime) -> Callable[..., Appointment]
         return book_appointment(**facts | {"by": practice.finn, "now": now} | change)
 
     return book
+
+
+@pytest.fixture
+def tess(practice: SimpleNamespace) -> User:
+    """The sign-in of Tess."""
+    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    return practice.tess.user
 
 
 @pytest.fixture

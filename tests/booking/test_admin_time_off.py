@@ -123,6 +123,10 @@ def therapist_form(practice, **change):
     }
     return (
         {"name": practice.tess.name, "location": practice.tess.location_id, "is_active": "on"}
+        | {"least_pressure": 3, "most_pressure": 8, "gives_daily": "on"}
+        | management("medication_policies")
+        | management("condition_policies")
+        | management("painkillers")
         | management("hours_overrides")
         | management("time_off")
         | {"working_hours-TOTAL_FORMS": len(hours), "working_hours-INITIAL_FORMS": len(hours)}

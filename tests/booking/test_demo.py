@@ -8,11 +8,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from booking.admin.abilities import known_classes, known_conditions
 from booking.models import Appointment, Notification, Repair, Series
 from booking.queries import rules
+from booking.services.asking import sessions_that_ask
+from booking.services.progress import progress_of
 from clients.models import Response
 from clients.services.responses import flags_of
-from therapists.models import Location, Room, Therapist, Treatment, WorkingHours
+from therapists.models import ConditionPolicy, Location, MedicationPolicy, Room, Therapist, Treatment, WorkingHours
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -31,7 +34,7 @@ def test_it_is_a_whole_practice(demo):
     assert WorkingHours.objects.filter(every_weeks=2).exists()
     assert Series.objects.count() > 20
     assert Appointment.objects.filter(status="done").exists()
-    assert Repair.objects.unsettled().count() == Notification.objects.count() == 1
+    assert Repair.objects.unsettled().count() == Notification.objects.filter(kind="repair").count() == 1
     sign_ins = demo / "demo-sign-ins.txt"
     assert sign_ins.stat().st_mode & 0o777 == 0o600
     assert "robin.ashdown@example.org" in sign_ins.read_text()
@@ -58,6 +61,13 @@ def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):
     assert 0.5 < booked / working < 0.7
 
 
+def test_what_its_therapists_say_is_about_things_the_form_knows(demo):
+    assert {policy.medication_class for policy in MedicationPolicy.objects.all()} <= known_classes().keys()
+    assert {policy.condition for policy in ConditionPolicy.objects.all()} <= known_conditions().keys()
+    assert MedicationPolicy.objects.filter(stance="decline").exists()
+    assert Therapist.objects.exclude(languages=[]).count() == 5
+
+
 def test_a_practice_that_is_there_is_left_alone(demo):
     before = Appointment.objects.count()
 
@@ -69,10 +79,23 @@ def test_a_practice_that_is_there_is_left_alone(demo):
 
 
 def test_three_clients_have_answers_of_rising_severity(demo):
-    sent = Response.objects.submitted().order_by("client__name")
+    sent = Response.objects.submitted().filter(client__user=None).order_by("client__name")
 
     assert sorted(response.severity for response in sent) == ["adapt", "review", "stop"]
     assert not Response.objects.filter(client__name="Robin Ashdown").exists()
     for response in sent:
         found = flags_of(response.client, on=timezone.localdate() + timedelta(days=3))
         assert found.severity.name.lower() == response.severity
+
+
+def test_somebody_was_here_before_and_is_asked_what_changed(demo):
+    now = timezone.now()
+    client = Response.objects.get(kind="first", client__user__isnull=False).client
+    ahead = Appointment.objects.upcoming(now).filter(client=client).first()
+    at = max(now, ahead.starts_at - timedelta(days=1))
+
+    assert sessions_that_ask([ahead], now=at) == {ahead.pk}
+    course = progress_of(client, by=client.user, now=now)
+    assert [stage.before for stage in course.sessions if stage.before is not None][:3] == [7, 6, 6]
+    assert course.activities
+    assert client.email in (demo / "demo-sign-ins.txt").read_text()

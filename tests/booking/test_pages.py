@@ -73,6 +73,13 @@ def test_areas_narrow_the_treatments_and_stay_out_of_every_address(client, pract
     assert 'value="NECK" class="form-check-input" id="id_areas_2" checked' in page or "checked" in page
 
 
+def test_each_therapist_is_shown_with_the_languages_they_speak(client, practice):
+    practice.tess.focus, practice.tess.languages = "Neck and jaw", ["en", "de"]
+    practice.tess.save()
+
+    assert "Neck and jaw · English, German" in client.get("/book/").content.decode()
+
+
 def test_screen_one_leads_to_the_times(client, practice):
     answer = client.post(
         "/book/",

@@ -11,9 +11,13 @@ from datetime import date, datetime
 import pytest
 import time_machine
 from axe_playwright_python.sync_playwright import Axe
+from django.test import Client as Session
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from clients.services.questionnaires import load_questionnaire
+from clients.services.reference import SHIPPED, load_reference
 from tests.booking.conftest import book, book_series
+from tests.factories import UserFactory
 
 __all__ = ["book", "book_series"]  # fixtures, for the sessions that a journey begins with
 
@@ -107,3 +111,28 @@ def practice(transactional_db, practice):
 def tuesday() -> date:
     """Three weeks ahead, so that notice and horizon are no matter."""
     return date(2027, 2, 23)
+
+
+@pytest.fixture
+def with_form(practice):
+    """The practice with its questionnaire and all medicines, and Tess able to sign in."""
+    load_reference()
+    load_questionnaire((SHIPPED / "intake_questionnaire.json").read_text())
+    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    return practice
+
+
+@pytest.fixture
+def signed_in(visit):
+    """Open a browser in which somebody is signed in."""
+
+    def arrive(user, **options):
+        session = Session()
+        session.force_login(user)
+        visitor = visit(**options)
+        cookie = {"name": "sessionid", "value": session.cookies["sessionid"].value, "url": visitor.address}
+        visitor.page.context.add_cookies([cookie])
+        return visitor
+
+    return arrive

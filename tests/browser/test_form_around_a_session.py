@@ -7,34 +7,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from clients.services.questionnaires import load_questionnaire
-from clients.services.reference import SHIPPED, load_reference
 from tests.booking.conftest import fill_in
 from tests.clients.answers import medicine
-from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def with_form(practice):
-    load_reference()
-    load_questionnaire((SHIPPED / "intake_questionnaire.json").read_text())
-    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
-    practice.tess.save()
-    return practice
-
-
-@pytest.fixture
-def signed_in(visit, client):
-    def arrive(user, **options):
-        client.force_login(user)
-        visitor = visit(**options)
-        cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": visitor.address}
-        visitor.page.context.add_cookies([cookie])
-        return visitor
-
-    return arrive
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
@@ -71,7 +47,7 @@ def test_a_therapist_reads_a_form_and_its_client_sees_that(signed_in, with_form,
 
     tess.look("Ada Okafor")
     expect(tess.page.get_by_role("main").locator(".toolbar .flag")).to_have_text("To check")
-    expect(tess.page.get_by_role("complementary", name="Limits for this session")).to_contain_text("light, 1 to 3")
+    expect(tess.page.get_by_role("region", name="Plan for the hands")).to_contain_text("light, 1 to 3")
     expect(tess.page).to_have_url(re.compile(f"/sessions/{session.pk}/intake/$"))
     tess.page.get_by_text("Medicines and supplements").click()
     expect(tess.page.locator("dd").filter(has_text="Eliquis")).to_be_visible()

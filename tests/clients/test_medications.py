@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients.models import Medication
+from clients.models import Medication, MedicationClass
 from clients.services.medications import find_medications
 from clients.services.reference import load_reference
 from clients.spelling import Speller, key_of, slips, slips_allowed, words_of
@@ -127,3 +127,10 @@ class TestSearch:
     def test_every_one_of_the_names_finds_itself_first(self):
         for name in {row["name"] for row in rows("medications.csv")[::40]}:
             assert key_of(find_medications(name)[0].name) == key_of(name)
+
+
+def test_what_to_ask_about_a_class_names_other_classes_in_words(intake):
+    asked = MedicationClass.objects.get(code="ANTICOAG").escalate_to_stop_if
+
+    assert "also takes antiplatelet" in asked
+    assert "clot (DVT or PE) in the past 6 months" in asked

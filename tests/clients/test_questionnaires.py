@@ -77,6 +77,14 @@ def test_the_five_emergency_signs_are_marked(intake):
             id="severity",
         ),
         pytest.param(
+            lambda q, c: q["heart"]["flags"][0].update(rest_days=61),
+            "rule “heart_recent”: “rest_days” must be a whole number from 0 to 60",
+            id="rest",
+        ),
+        pytest.param(
+            lambda q, c: q["heart"]["flags"][0].update(extra_minutes="15"), "“extra_minutes” must be a whole number", id="longer"
+        ),
+        pytest.param(
             lambda q, c: q["heart"]["flags"][0]["when"].update(op="like"),
             "“heart”: rule “heart_recent”: there is no operator",
             id="op",
@@ -110,6 +118,18 @@ def test_a_malformed_questionnaire_is_refused_with_the_question_and_the_reason(e
 
     assert says in str(refused.value)
     assert not Questionnaire.objects.exists()
+
+
+def test_what_a_rule_asks_for_beside_is_loaded_and_goes_along_to_the_next_version():
+    def edit(questions, content):
+        questions["heart"]["flags"][1].update(extra_minutes=15, rest_days=2)
+
+    made, _new = load_questionnaire(changed(edit))
+    activate(next_version(made))
+
+    rules = FlagRule.objects.filter(code="heart")
+    assert [(rule.as_rule().extra_minutes, rule.as_rule().rest_days) for rule in rules] == [(15, 2), (15, 2)]
+    assert not FlagRule.objects.exclude(code="heart").exclude(extra_minutes=0, rest_days=0).exists()
 
 
 def test_a_file_that_is_no_json_is_refused():

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from clients.exceptions import Incomplete, NoConsent, NoQuestionnaire, Submitted
 from clients.models import Answer, Consent, Question, Response, ResponseView
@@ -21,6 +19,7 @@ from clients.services.consents import (
 from clients.services.questionnaires import activate, next_version
 from clients.services.responses import (
     asked,
+    flags_between,
     flags_of,
     full_form_is_due,
     open_response,
@@ -30,6 +29,7 @@ from clients.services.responses import (
     submit_response,
 )
 from clients.services.retention import forget
+from clients.signals import answers_changed
 from clients.triage import Severity
 from tests.clients.answers import WELL, medicine
 from tests.factories import ClientFactory, UserFactory
@@ -37,6 +37,7 @@ from tests.factories import ClientFactory, UserFactory
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 TODAY = date(2027, 2, 1)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 
 
 @pytest.fixture
@@ -51,6 +52,18 @@ def send(client, now, kind="first", session_on=None, **changes):
     response = open_response(client, kind, now=now, session_on=session_on)
     save_section(response, WELL | changes, now=now)
     return response, submit_response(response, by=client.user, on=session_on or now.date(), now=now)
+
+
+def send_before(client, on, now, **changes):
+    """The form before a later session on a date; nothing new except for these answers."""
+    return send(
+        client, now, kind="every", session_on=on, **{"changed": "no", "last_reaction": "better", "soreness_now": 0} | changes
+    )
+
+
+def codes_on(client, on):
+    flags = flags_of(client, on=on)
+    return {reason.code for reason in flags.reasons if reason.severity > Severity.NONE}
 
 
 class TestOpening:
@@ -211,6 +224,41 @@ class TestSending:
         assert not full_form_is_due(ada, on=TODAY + timedelta(days=365))
         assert full_form_is_due(ada, on=TODAY + timedelta(days=366))
 
+    def test_before_a_later_session_the_spots_marked_last_are_there_without_their_pain(self, ada, now):
+        send(ada, now, areas=[{"region": "JAW_L", "pain": 8, "spreads_to": "ear"}])
+
+        opened = open_response(ada, "every", now=now, session_on=TODAY)
+
+        assert read_response(opened, by=ada.user, now=now) == {"areas": [{"region": "JAW_L", "pain": None, "spreads_to": "ear"}]}
+
+
+class TestHearing:
+    @pytest.fixture
+    def heard(self):
+        heard = []
+
+        def hear(sender, client, now, **kwargs):
+            heard.append((client, now, connection.in_atomic_block))
+
+        answers_changed.connect(hear)
+        yield heard
+        answers_changed.disconnect(hear)
+
+    def test_whoever_listens_hears_of_a_form_sent_and_of_consent_withdrawn(self, ada, now, heard):
+        open_response(ada, "first", now=now)
+        assert heard == []
+
+        send(ada, now)
+        withdraw_health_data(ada, now=now + DAY)
+
+        assert heard == [(ada, now, True), (ada, now + DAY, True)]
+
+    def test_nobody_hears_of_a_form_that_was_refused(self, ada, now, heard):
+        with pytest.raises(Incomplete):
+            submit_response(open_response(ada, "first", now=now), by=ada.user, on=TODAY, now=now)
+
+        assert heard == []
+
 
 class TestReading:
     def test_the_client_reads_without_a_trace_and_everyone_else_leaves_a_row(self, ada, now):
@@ -268,12 +316,89 @@ class TestFlagsOfAClient:
 
         assert {reason.code for reason in flags.reasons} == {"diabetes", "severe_pain"}
 
+    def test_what_was_said_about_one_day_counts_for_no_other(self, ada, now):
+        send(ada, now, alcohol_today="yes")
+        assert codes_on(ada, TODAY + WEEK) == {"intoxication"}
+
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+
+        assert codes_on(ada, TODAY) == {"intoxication"}
+        assert codes_on(ada, TODAY + WEEK) == set()
+
+    def test_what_was_said_about_one_day_stays_when_the_next_one_is_answered(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+        send_before(ada, TODAY + DAY, now + 2 * HOUR, alcohol_today="no")
+
+        assert codes_on(ada, TODAY) == {"intoxication"}
+        assert codes_on(ada, TODAY + DAY) == set()
+
+    def test_a_whole_form_sent_later_answers_for_every_day(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, alcohol_today="yes")
+        send(ada, now + 2 * HOUR, alcohol_today="no")
+
+        assert codes_on(ada, TODAY) == set()
+
+    def test_an_emergency_sign_counts_for_every_day_and_is_not_taken_back_by_answering_anew(self, ada, now):
+        send(ada, now)
+        send_before(ada, TODAY, now + HOUR, calf_signs="yes")
+        assert codes_on(ada, TODAY + 3 * WEEK) == {"clot_signs"}
+
+        send_before(ada, TODAY + WEEK, now + WEEK, calf_signs="no")
+
+        assert codes_on(ada, TODAY + 3 * WEEK) == {"clot_signs"}
+
+    def test_a_follow_up_counts_for_the_sessions_after_it(self, ada, now):
+        send(ada, now)
+        send(ada, now + DAY, kind="after", session_on=TODAY, f_pain=3, f_change="-2", f_effects=["none"])
+
+        assert codes_on(ada, TODAY + WEEK) == {"worse_overall"}
+
     def test_time_changes_the_flags_of_the_same_answers(self, ada, now):
         send(ada, now, had_surgery="yes", surgeries=[{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}])
 
         assert flags_of(ada, on=date(2027, 3, 3)).severity is Severity.STOP
         assert flags_of(ada, on=date(2027, 3, 4)).severity is Severity.REVIEW
         assert flags_of(ada, on=date(2028, 3, 4)).severity is Severity.ADAPT
+
+    def test_a_range_of_dates_is_weighed_in_stretches(self, ada, now):
+        send(ada, now, had_surgery="yes", surgeries=[{"kind": "ortho", "region": "KNEE_FRONT_L", "date": "2027-01-20"}])
+
+        stretches = flags_between(ada.pk, TODAY, date(2027, 3, 31))
+
+        assert [(each.first, each.last) for each in stretches] == [
+            (TODAY, date(2027, 3, 3)),
+            (date(2027, 3, 4), date(2027, 3, 31)),
+        ]
+        assert [each.flags for each in stretches] == [flags_of(ada, on=TODAY), flags_of(ada, on=date(2027, 3, 4))]
+
+    def test_nothing_sent_is_known_after_one_query_and_withdrawn_answers_are_not_used(self, ada, now, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert flags_between(ada.pk, TODAY, TODAY) == []
+
+        send(ada, now)
+        withdraw_health_data(ada, now=now)
+
+        assert flags_between(ada.pk, TODAY, TODAY) == []
+
+    @pytest.mark.parametrize("later_forms", [0, 3])
+    def test_weighing_costs_the_same_however_many_forms_were_sent(self, ada, now, later_forms, django_assert_num_queries):
+        send(ada, now, takes_any="yes", med_list=[medicine("Eliquis")])
+        for week in range(later_forms):
+            on = TODAY + timedelta(weeks=week)
+            send(
+                ada,
+                now + timedelta(weeks=week),
+                kind="every",
+                session_on=on,
+                changed="no",
+                last_reaction="better",
+                soreness_now=0,
+            )
+
+        with django_assert_num_queries(9):
+            assert flags_between(ada.pk, TODAY, TODAY + timedelta(days=90))
 
     def test_answers_are_weighed_by_the_rules_of_their_own_version(self, ada, now, intake):
         send(ada, now, diabetes="tablets")
@@ -301,41 +426,40 @@ class TestFlagsOfAClient:
         assert {reason.code for reason in flags.reasons} == codes
 
 
+def nobody(limit):
+    return set()
+
+
 class TestForgetting:
-    def test_drafts_go_after_thirty_days_and_answers_years_after_the_last_session(self, ada, now):
-        sent, _flags = send(ada, now, session_on=date(2027, 3, 1))
+    def test_drafts_go_after_thirty_days_and_answers_years_after_they_were_sent(self, ada, now):
+        sent, _flags = send(ada, now)
         bo = ClientFactory()
         record_agreement(bo, health_data_question(), by=bo.user, now=now)
         draft = open_response(bo, "first", now=now)
 
-        assert forget(now=now + timedelta(days=30)).drafts == 0
-        assert forget(now=now + timedelta(days=30, minutes=1)).drafts == 1
+        assert forget(now=now + 30 * DAY, here_since=nobody).drafts == 0
+        assert forget(now=now + 30 * DAY + timedelta(minutes=1), here_since=nobody).drafts == 1
         assert not Response.objects.filter(pk=draft.pk).exists()
-        assert forget(now=datetime(2034, 2, 28, tzinfo=UTC)).responses == 0
-        assert forget(now=datetime(2034, 3, 2, tzinfo=UTC)).responses == 1
+        assert forget(now=datetime(2034, 2, 1, tzinfo=UTC), here_since=nobody).responses == 0
+        assert forget(now=datetime(2034, 2, 2, tzinfo=UTC), here_since=nobody).responses == 1
         assert not Response.objects.filter(pk=sent.pk).exists()
         assert not Answer.objects.exists()
         assert ada.consents.exists()
 
-    def test_a_later_session_keeps_all_answers_of_the_client(self, ada, now):
+    def test_what_was_sent_later_keeps_all_answers_of_the_client(self, ada, now):
         send(ada, now)
-        send(ada, now + timedelta(days=900), kind="every", session_on=date(2029, 7, 20), changed="no",
-             last_reaction="better", soreness_now=0)  # fmt: skip
+        send_before(ada, date(2029, 7, 20), now + 900 * DAY)
 
-        assert forget(now=datetime(2036, 1, 1, tzinfo=UTC)).responses == 0
-        assert forget(now=datetime(2036, 8, 1, tzinfo=UTC)).responses == 2
+        assert forget(now=datetime(2036, 7, 20, tzinfo=UTC), here_since=nobody).responses == 0
+        assert forget(now=datetime(2036, 8, 1, tzinfo=UTC), here_since=nobody).responses == 2
 
-    def test_a_dry_run_says_the_same_and_deletes_nothing(self, ada, now, settings):
+    def test_who_was_here_since_then_keeps_all_answers(self, ada, now):
         send(ada, now)
-        settings.INTAKE_KEEP_YEARS = -1
-        said = StringIO()
+        asked_about = []
 
-        call_command("forget_intake", dry_run=True, stdout=said)
-        assert Response.objects.count() == 1
-        call_command("forget_intake", stdout=said)
+        def ada_was(limit):
+            asked_about.append(limit)
+            return {ada.pk}
 
-        assert said.getvalue().splitlines() == [
-            "0 unfinished forms and 1 sent ones of 1 clients would be deleted.",
-            "0 unfinished forms and 1 sent ones of 1 clients deleted.",
-        ]
-        assert Response.objects.count() == 0
+        assert forget(now=datetime(2036, 2, 29, 8, tzinfo=UTC), here_since=ada_was).responses == 0
+        assert asked_about == [datetime(2029, 2, 28, 8, tzinfo=UTC)]

@@ -10,9 +10,12 @@ from django.db import connection, transaction
 from tests.factories import LocationFactory, RoomFactory, TherapistFactory, TreatmentFactory
 from therapists.models import (
     Closure,
+    ConditionPolicy,
     HolidayOpening,
     HoursOverride,
     Location,
+    MedicationPolicy,
+    Painkiller,
     Room,
     Rulebook,
     Therapist,
@@ -43,6 +46,11 @@ CHANGES = {
     "hours of a date": lambda: HoursOverride.objects.create(therapist=Therapist.objects.get(), applies_on=date(2027, 3, 9)),
     "time off": lambda: TimeOff.objects.create(therapist=Therapist.objects.get(), starts_at=NINE, ends_at=TEN),
     "closure": lambda: Closure.objects.create(location=Location.objects.get(), name="x", starts_at=NINE, ends_at=TEN),
+    "medicine": lambda: MedicationPolicy.objects.create(
+        therapist=Therapist.objects.get(), medication_class="ANTICOAG", stance="decline"
+    ),
+    "condition": lambda: ConditionPolicy.objects.create(therapist=Therapist.objects.get(), condition="cancer", stance="review"),
+    "painkiller": lambda: Painkiller.objects.create(therapist=Therapist.objects.get(), name="Ibuprofen gel"),
     "holiday opening": lambda: HolidayOpening.objects.create(location=Location.objects.get(), opens_on=date(2027, 12, 25)),
 }
 

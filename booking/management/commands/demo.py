@@ -20,7 +20,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Count, F, Q, When
 
 from booking.engine import slots
 from booking.engine.recurrence import Course, Daily, Phase, Weekly
@@ -33,14 +33,20 @@ from booking.services.imports import Imported, import_appointments
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
-from clients.services.demonstration import load_demonstration_answers
+from clients.services.demonstration import load_demonstration_answers, load_demonstration_course
 from therapists.models import (
     BodyArea,
     Closure,
+    ConditionPolicy,
+    Gender,
     HolidayOpening,
     HoursOverride,
     Location,
+    MedicationPolicy,
+    Painkiller,
+    Pressure,
     Room,
+    Stance,
     Therapist,
     TimeOff,
     Treatment,
@@ -84,6 +90,42 @@ PEOPLE: list[tuple[str, str, str, list[tuple[tuple[int, ...], str, str, int]]]] 
         "Long-standing pain",
         "Part-time, with time to listen.",
         [((TUE, THU), "09:00", "14:00", 1), ((MON,), "13:00", "18:00", 2)],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Able:
+    """Whom somebody treats: their own fields, and policies as (code, stance, reason)."""
+
+    fields: dict[str, Any]
+    medicines: tuple[tuple[str, str, str], ...] = ()
+    conditions: tuple[tuple[str, str, str], ...] = ()
+    painkillers: tuple[tuple[str, str], ...] = ()
+
+
+#: In the order of PEOPLE.
+ABLE = [
+    Able(
+        {"gender": Gender.FEMALE, "languages": ["en"]},
+        medicines=(("NSAID", Stance.REVIEW, ""), ("ANTIPLATELET", Stance.ACCEPT, "Agreed with the practice's physician in May")),
+        painkillers=(("Ibuprofen gel 5 %", "not on broken skin"), ("Paracetamol 500 mg", "")),
+    ),
+    Able(
+        {"gender": Gender.MALE, "languages": ["en", "de"], "least_pressure": Pressure.MEDIUM},
+        medicines=(("ANTICOAG", Stance.DECLINE, ""),),
+        conditions=(("pregnant", Stance.DECLINE, ""), ("bones", Stance.DECLINE, "")),
+        painkillers=(("Ibuprofen gel 5 %", ""),),
+    ),
+    Able(
+        {"gender": Gender.FEMALE, "languages": ["en", "ar", "fr"]},
+        conditions=(("injuries", Stance.ACCEPT, "Trained in sports injuries, certificate of 2023"),),
+        painkillers=(("Diclofenac gel 1 %", "up to three times a day"),),
+    ),
+    Able({"gender": Gender.MALE, "languages": ["en"], "gives_daily": False}),
+    Able(
+        {"languages": ["en", "es"], "most_pressure": Pressure.MEDIUM},
+        conditions=(("pregnant", Stance.ACCEPT, "Trained for pregnancy, certificate of 2022"),),
     ),
 ]
 ROOMS = ["Room 1", "Room 2", "Room 3", "Room 4"]
@@ -201,7 +243,7 @@ def load(now: datetime) -> str:
     )
     today = now.astimezone(location.tz).date()
     random = Random(today.toordinal())
-    therapists = [_therapist(location, today, *facts) for facts in PEOPLE]
+    therapists = [_therapist(location, today, able, *facts) for able, facts in zip(ABLE, PEOPLE, strict=True)]
     rooms = [Room.objects.create(location=location, name=name) for name in ROOMS]
     treatments = [_treatment(location, place, offer, therapists, rooms) for place, offer in enumerate(OFFERS)]
     _exceptions(location, therapists, today)
@@ -215,6 +257,7 @@ def load(now: datetime) -> str:
     import_appointments(diary.rows, now=now)
     diary.record_series()
     _wishes(now, today, clients, therapists, treatments)
+    sign_ins += _returning_client(clients[4:], now)
     _break_something(therapists[2], now)
     return sign_ins
 
@@ -382,9 +425,24 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _therapist(
-    location: Location, today: date, name: str, focus: str, about: str, hours: list[tuple[tuple[int, ...], str, str, int]]
+    location: Location,
+    today: date,
+    able: Able,
+    name: str,
+    focus: str,
+    about: str,
+    hours: list[tuple[tuple[int, ...], str, str, int]],
 ) -> Therapist:
-    therapist = Therapist.objects.create(location=location, name=name, focus=focus, about=about)
+    therapist = Therapist.objects.create(location=location, name=name, focus=focus, about=about, **able.fields)
+    MedicationPolicy.objects.bulk_create(
+        MedicationPolicy(therapist=therapist, medication_class=code, stance=stance, reason=reason)
+        for code, stance, reason in able.medicines
+    )
+    ConditionPolicy.objects.bulk_create(
+        ConditionPolicy(therapist=therapist, condition=code, stance=stance, reason=reason)
+        for code, stance, reason in able.conditions
+    )
+    Painkiller.objects.bulk_create(Painkiller(therapist=therapist, name=name, note=note) for name, note in able.painkillers)
     WorkingHours.objects.bulk_create(
         WorkingHours(
             therapist=therapist,
@@ -481,6 +539,22 @@ def _wishes(now: datetime, today: date, clients: list[Client], therapists: list[
     waits(clients[41], one_area, 4, weekdays=[MON, THU], starts_until=time(12))
     waits(clients[42], two_areas, 3, therapists=[tess, jonas], starts_from=time(12), starts_until=time(17))
     waits(clients[43], one_area, 2, therapists=[mira], weekdays=[FRI], starts_from=time(17))
+
+
+def _returning_client(clients: list[Client], now: datetime) -> str:
+    """Somebody with sessions behind them and the next one soon, who answered all along; the line that says how they sign in."""
+    behind = Q(client__appointments__status=AppointmentStatus.DONE) & ~Q(client__appointments__local_date=F("local_date"))
+    ahead = Appointment.objects.upcoming(now).filter(client__in=clients).annotate(done=Count("client__appointments", behind))
+    chosen = ahead.filter(done__gte=3).order_by(Case(When(done__lte=5, then=0), default=1), "starts_at").first()
+    if chosen is None or chosen.client is None:
+        return ""
+    client = chosen.client
+    client.user = User.objects.create_user(client.email, name=client.name)
+    client.save(update_fields=["user"])
+    EmailAddress.objects.create(user=client.user, email=client.email, verified=True, primary=True)
+    done = Appointment.objects.filter(client=client, status=AppointmentStatus.DONE).order_by("starts_at")
+    load_demonstration_course(client, [each.local_start for each in done.exclude(local_date=chosen.local_date)], by=client.user)
+    return f"  {'client':<11} {client.email:<32} (by a code; has been here before)\n"
 
 
 def _users(therapists: list[Therapist], client: Client) -> str:

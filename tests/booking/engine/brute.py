@@ -93,6 +93,8 @@ def offered(situation, therapists, first, last):
             if not first <= day <= last or (day, minute) in seen:
                 continue
             seen.add((day, minute))
+            if any(out.first <= day <= out.last for out in situation.left_out.get(key, ())):
+                continue
             if day not in hours:
                 working = hours_of(therapist, day)
                 hours[day] = working, grid_of(working, treatment.step)

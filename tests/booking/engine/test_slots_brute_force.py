@@ -6,12 +6,25 @@ UNKNOT_ENGINE_CASES sets how many cases are tried (1,000 in every run, 100,000 i
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
 import pytest
 
-from booking.engine.slots import Busy, Practice, Shut, Situation, Therapist, Treatment, WeeklyHours, offers, why_not
+from booking.engine.slots import (
+    Busy,
+    LeftOut,
+    Practice,
+    Rule,
+    Shut,
+    Situation,
+    Therapist,
+    Treatment,
+    WeeklyHours,
+    offers,
+    why_not,
+)
 from booking.engine.spans import Span
 from booking.engine.zones import local_day
 from tests.booking.engine import brute
@@ -150,6 +163,10 @@ def some_case(random: Random):
         busy=tuple(busy),
         client_busy=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
     )
+    if random.random() < 0.3:
+        since = first + timedelta(days=random.randrange(-1, 4))
+        out = LeftOut(since, since + timedelta(days=random.randrange(3)), Rule.NOT_MATCHED)
+        situation = replace(situation, left_out={random.choice("abc"): [out]})
     return situation, therapists, first, last
 
 
@@ -179,6 +196,26 @@ def test_why_not_names_a_rule_exactly_for_what_is_not_offered(shard):
                 rules = why_not(situation, (key, therapist), day, minute)
 
                 assert (not rules) == bool(found.on(key, day) >> minute & 1), f"case {case}, {key} {day} {minute}"
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_first_session_is_offered_where_the_longer_one_fits_and_any_other_where_it_itself_does(shard):
+    for case in range(shard, CASES // 5, SHARDS):
+        random = Random(case)
+        situation, therapists, first, last = some_case(random)
+        longer = replace(situation, treatment=replace(situation.treatment, length=situation.treatment.length + 15))
+        before = random.choice([None, situation.now + random.randrange(-1000, 6000)])
+        asked = replace(situation, extra=15, first_before=before)
+
+        found = offers(asked, therapists, first, last)
+
+        plain, long = brute.offered(situation, therapists, first, last), brute.offered(longer, therapists, first, last)
+        firsts = {key: instant for key, instant in long.items() if before is None or instant < before}
+        others = {key: instant for key, instant in plain.items() if before is not None and instant >= before}
+        assert {(o.therapist, o.day, o.minute): o.instant for o in found} == firsts | others, f"case {case}"
+        for (key, day, minute), instant in list((plain | long).items())[:40]:
+            assert (not why_not(asked, (key, therapists[key]), day, minute)) == ((key, instant) in found)
+            assert found.extra(instant) == (15 if before is None or instant < before else 0)
 
 
 def test_the_cases_are_not_trivial():

@@ -720,5 +720,5 @@ def test_looking_takes_a_bounded_number_of_queries_a_candidate(waits, frees, pra
     freed = frees(now)
     askers_by_fit(freed, now=now)
 
-    with django_assert_max_num_queries(6 + 2 * 12):
+    with django_assert_max_num_queries(6 + 3 * 12):
         assert len(askers_by_fit(freed, now=now)) == 12

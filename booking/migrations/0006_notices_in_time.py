@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("booking", "0004_waitlist"),
+        ("booking", "0005_flags"),
         ("clients", "0002_intake"),
         ("therapists", "0003_change_policy"),
     ]
@@ -167,6 +167,10 @@ class Migration(migrations.Migration):
                     ("form", "form asked for"),
                     ("series_ending", "series about to end"),
                     ("follow_up", "after a session"),
+                    ("review", "something to decide"),
+                    ("review_again", "still to decide"),
+                    ("review_late", "not decided"),
+                    ("cleared", "no longer on hold"),
                 ],
                 max_length=24,
                 verbose_name="kind",

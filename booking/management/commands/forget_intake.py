@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from booking.services.asking import clients_here_since
 from clients.services.retention import forget
 
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        report = forget(now=timezone.now(), dry_run=dry_run)
+        report = forget(now=timezone.now(), here_since=clients_here_since, dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
         self.stdout.write(
             f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients {verb}."

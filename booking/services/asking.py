@@ -1,0 +1,108 @@
+"""Which short form a session asks of its client, and when: whether anything changed, before it; how it was, after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from booking.enums import CHANGEABLE, AppointmentStatus
+from booking.ical import GONE
+from booking.models import Appointment
+from clients.models import Client, Consent, Response, ResponseKind
+from clients.services.consents import HEALTH_DATA, may_use_health_data
+from clients.services.responses import asks_for_form, is_asked, is_over
+
+#: Still to come or about to begin, so that a client can be asked something first.
+ASKED_BEFORE = (*CHANGEABLE, AppointmentStatus.ARRIVED)
+MISSED = (*GONE, AppointmentStatus.NO_SHOW)
+
+
+def sessions_that_ask(appointments: Collection[Appointment], *, now: datetime) -> frozenset[UUID]:
+    """The sessions before which their clients are to say now whether anything changed, and have not said so. Four queries.
+
+    Asked is a client whose whole form is current and who had a session since it was sent: some days before the next session, one
+    session at a time. Whoever is to fill in the whole form is not asked this as well.
+    """
+    soon = [each for each in appointments if each.status in ASKED_BEFORE and each.starts_at > now and _is_near(each, now)]
+    if not soon or not is_asked(ResponseKind.EVERY):
+        return frozenset()
+    clients = {each.client_id for each in soon}
+    agreed = set(Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values_list("client_id", flat=True))
+    full: dict[UUID, Response] = {}
+    answered: set[tuple[UUID, date | None]] = set()
+    for response in Response.objects.current().filter(client__in=agreed).select_related("questionnaire").order_by("submitted_at"):
+        if response.kind == ResponseKind.FIRST:
+            full[response.client_id] = response
+        elif response.kind == ResponseKind.EVERY:
+            answered.add((response.client_id, response.session_on))
+    theirs: dict[UUID, list[datetime]] = {}
+    for client_id, starts_at in _not_missed().filter(client__in=full).values_list("client_id", "starts_at"):
+        assert client_id is not None
+        theirs.setdefault(client_id, []).append(starts_at)
+    return frozenset(
+        each.pk
+        for each in soon
+        if each.client_id in full
+        and (each.client_id, each.local_date) not in answered
+        and not is_over(full[each.client_id], on=each.local_date)
+        and _had_one_since(full[each.client_id], theirs[each.client_id], now)
+        and _is_next(each, theirs[each.client_id], now)
+    )
+
+
+def _not_missed() -> QuerySet[Appointment]:
+    return Appointment.objects.real().exclude(status__in=MISSED)
+
+
+def _is_near(session: Appointment, now: datetime) -> bool:
+    return session.local_date - _today(session, now) <= timedelta(days=settings.INTAKE_ASK_DAYS)
+
+
+def _today(session: Appointment, now: datetime) -> date:
+    """The date where a session takes place."""
+    return now.astimezone(ZoneInfo(session.zone)).date()
+
+
+def _had_one_since(full: Response, starts: Collection[datetime], now: datetime) -> bool:
+    assert full.submitted_at is not None
+    return any(full.submitted_at < start <= now for start in starts)
+
+
+def _is_next(session: Appointment, starts: Collection[datetime], now: datetime) -> bool:
+    return not any(now < start < session.starts_at for start in starts)
+
+
+def form_wanted(session: Appointment, *, now: datetime) -> ResponseKind | None:
+    """The form that a session still waits for from its client, if any."""
+    if session.client is None or session.status not in ASKED_BEFORE or session.starts_at <= now:
+        return None
+    if asks_for_form(session.client, on=session.local_date):
+        return ResponseKind.FIRST
+    return ResponseKind.EVERY if sessions_that_ask([session], now=now) else None
+
+
+def session_before(session: Appointment) -> Appointment | None:
+    """The client's session before another one, left out those that did not take place."""
+    return _not_missed().filter(client=session.client_id, starts_at__lt=session.starts_at).order_by("-starts_at").first()
+
+
+def follow_ups(client: Client, *, now: datetime) -> list[Appointment]:
+    """The sessions a client may still tell how they were, the latest first: from the day after until it closes by itself."""
+    if not is_asked(ResponseKind.AFTER) or not may_use_health_data(client):
+        return []
+    told = client.responses.current().filter(kind=ResponseKind.AFTER).values("session_on")
+    open_for = timedelta(days=settings.INTAKE_FOLLOW_UP_DAYS)
+    recent = _not_missed().filter(client=client, ends_at__lte=now, starts_at__gte=now - open_for - timedelta(days=1))
+    seen = recent.exclude(local_date__in=told).select_related("therapist", "treatment").order_by("-starts_at")
+    return [each for each in seen if timedelta(0) < _today(each, now) - each.local_date <= open_for]
+
+
+def clients_here_since(limit: datetime) -> set[UUID]:
+    """The clients with a session at or after a moment, those ahead included."""
+    ids = Appointment.objects.real().exclude(status__in=GONE).filter(ends_at__gte=limit).values_list("client_id", flat=True)
+    return {pk for pk in ids.distinct() if pk is not None}

@@ -1,0 +1,8 @@
+"""What others may want to hear of. Sent inside the transaction that wrote it, so both commit together or neither does."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+#: A client sent a form, or took the agreement back that answers are used. Arguments: ``client``, ``now``.
+answers_changed = Signal()
