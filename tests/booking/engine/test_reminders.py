@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booking.engine.offering import Quiet, is_quiet
@@ -113,6 +113,7 @@ rules = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     start=st.integers(40 * 48, 360 * 48),
