@@ -152,6 +152,11 @@ def waiting_client(request: HttpRequest, now: datetime) -> Client | None:
     return client_of(request.user) or next(latest, None)
 
 
+def told_client(request: HttpRequest, now: datetime) -> Client | None:
+    """Whose choice it is what they are told: the client's who is signed in, or to whose address the link opened last was sent."""
+    return waiting_client(request, now)
+
+
 def wishes_of(request: HttpRequest, now: datetime) -> WaitlistQuerySet:
     """The wishes somebody may see and withdraw."""
     client = waiting_client(request, now)

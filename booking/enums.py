@@ -150,21 +150,61 @@ class NotificationKind(TextChoices):
     OFFER = "offer", _("offer of a free time")
     REPAIR = "repair", _("replacement offered")
     REPAIR_LAPSED = "repair_lapsed", _("replacement not answered")
+    REMINDER = "reminder", _("reminder")
+    FORM = "form", _("form asked for")
+    SERIES_ENDING = "series_ending", _("series about to end")
+    FOLLOW_UP = "follow_up", _("after a session")
     REVIEW = "review", _("something to decide")
     REVIEW_AGAIN = "review_again", _("still to decide")
     REVIEW_LATE = "review_late", _("not decided")
     CLEARED = "cleared", _("no longer on hold")
 
 
-#: About a decision; their version counts the rounds of the flag, not the times of the session.
-REVIEWS = (NotificationKind.REVIEW, NotificationKind.REVIEW_AGAIN, NotificationKind.REVIEW_LATE)
+#: Notices that follow from a session and the practice's rules; those of BEFORE_START are of no use once it has begun.
+BEFORE_START = (NotificationKind.REMINDER, NotificationKind.FORM, NotificationKind.SERIES_ENDING)
+DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
+#: What a client may do without. The law, or their safety, needs the others.
+DECLINABLE = DERIVED
+#: Their version counts the rounds of a flag or the clearances, not the times of the session.
+OWN_VERSION = (
+    NotificationKind.REVIEW,
+    NotificationKind.REVIEW_AGAIN,
+    NotificationKind.REVIEW_LATE,
+    NotificationKind.CLEARED,
+)
 
 
 class NotificationState(TextChoices):
     QUEUED = "queued", _("waiting")
+    SENDING = "sending", _("being sent")
     SENT = "sent", _("sent")
     FAILED = "failed", _("could not be delivered")
     DROPPED = "dropped", _("no longer true, not sent")
+    MISSED = "missed", _("too late, not sent")
+    UNSURE = "unsure", _("perhaps sent, not sent again")
+
+
+#: Still to be sent.
+UNSENT = (NotificationState.QUEUED, NotificationState.SENDING)
+#: Nobody can say that the client was told: the desk's list.
+UNDELIVERED = (NotificationState.FAILED, NotificationState.MISSED, NotificationState.UNSURE)
+
+
+class Channel(TextChoices):
+    EMAIL = "email", _("e-mail")
+    SMS = "sms", _("text message")
+
+
+class RuleChannel(TextChoices):
+    PREFERRED = "preferred", _("the way the client prefers")
+    OTHER = "other", _("the other way, where there is one")
+
+
+class Night(TextChoices):
+    """Where the quiet hours move a notice that would fall into them."""
+
+    EARLIER = "earlier", _("to the evening before")
+    LATER = "later", _("to the morning after")
 
 
 class AuditAction(TextChoices):

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from booking.notifications.delivery import send_due
+from booking.notifications.reminders import queue_due
 from booking.services.asking import clients_here_since
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
@@ -21,6 +22,11 @@ log = structlog.get_logger(__name__)
 @shared_task
 def send_due_notifications() -> None:
     send_due(timezone.now())
+
+
+@shared_task
+def queue_due_notifications() -> None:
+    queue_due(timezone.now())
 
 
 @shared_task

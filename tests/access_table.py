@@ -49,6 +49,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:offer": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 200)},  # a POST without an answer shows it again
     # Ada is asked; an answer that is none leads back to the question
     "booking:repair": ADA_ONLY_PAGE,
+    "booking:messages": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
+    "booking:stop": dict.fromkeys(PEOPLE, (410, 410)),  # for a token that never was
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     # only clients have forms; who is not signed in is asked to
     "intake:overview": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 302), "bo": (200, 422)},

@@ -117,14 +117,15 @@ def answering(zone: str, quiet: Quiet, now: int, lasts: int, call: int) -> Answe
     too late it is made at once and ends with the day, unless fewer than SHORTEST minutes are left.
     """
     end = min(now + lasts, call)
-    night = next((instant for instant in range(now, end) if _is_quiet(zone, quiet, instant)), None)
+    night = next((instant for instant in range(now, end) if is_quiet(zone, quiet, instant)), None)
     if night is None:
         return Answering(until=end) if end - now >= min(lasts, SHORTEST) else Answering()
-    morning = next(instant for instant in range(night, night + 2 * DAY) if not _is_quiet(zone, quiet, instant))
+    morning = next(instant for instant in range(night, night + 2 * DAY) if not is_quiet(zone, quiet, instant))
     if morning + min(lasts, SHORTEST) <= call:
         return Answering(retry=morning)
     return Answering(until=night) if night - now >= min(lasts, SHORTEST) else Answering()
 
 
-def _is_quiet(zone: str, quiet: Quiet, instant: int) -> bool:
+def is_quiet(zone: str, quiet: Quiet, instant: int) -> bool:
+    """Whether nobody is written to at an instant."""
     return quiet.covers(local_day(zone, local_date(zone, instant)).minute(instant))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from django.db.models import Func, Q
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import NotificationKind, NotificationState
+from booking.enums import Channel, NotificationKind, NotificationState
 
 SUBJECTS = ("appointment", "series", "change", "offer", "repair")
 
@@ -24,6 +24,10 @@ class NumNonNulls(Func):
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def due(self, now: datetime) -> Self:
         return self.filter(state=NotificationState.QUEUED, due_at__lte=now)
+
+    def abandoned(self, now: datetime) -> Self:
+        """Claimed by somebody who has not been heard of since."""
+        return self.filter(state=NotificationState.SENDING, lease_until__lte=now)
 
 
 class Notification(models.Model):
@@ -60,13 +64,25 @@ class Notification(models.Model):
     )
     # the version of the time it speaks of; a moved session has a higher one
     sequence = models.PositiveIntegerField(_("version"), default=0)
-    recipient = models.EmailField(_("to"))
+    # how long before the session (or after it) a rule sends it; several reminders of one session differ in this
+    lead = models.DurationField(_("lead"), default=timedelta(0), editable=False)
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel.choices, default=Channel.EMAIL)
+    # an e-mail address, or a number in E.164
+    recipient = models.CharField(_("to"), max_length=254)
     state = models.CharField(_("state"), max_length=12, choices=NotificationState.choices, default=NotificationState.QUEUED)
     created_at = models.DateTimeField(_("made"), editable=False)
     due_at = models.DateTimeField(_("due"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    # until then it is the business of whoever claimed it
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # since then it may have left; empty again once it is known whether it did
+    handed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # how often it is not known whether it left; sent again, the client may have it that many times more
+    doubts = models.PositiveSmallIntegerField(_("doubtful tries"), default=0)
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
+    # what the server said when it took it
+    answer = models.CharField(_("answer"), max_length=300, blank=True)
     # as sent, for the desk
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"), blank=True)
@@ -79,7 +95,7 @@ class Notification(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["appointment", "kind", "sequence"],
+                fields=["appointment", "kind", "sequence", "lead", "channel", "recipient"],
                 condition=Q(appointment__isnull=False),
                 name="notification_once_per_appointment",
             ),
@@ -97,10 +113,17 @@ class Notification(models.Model):
                 name="notification_about_one_thing",
             ),
             models.CheckConstraint(condition=Q(state__in=NotificationState.values), name="notification_state_listed"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="notification_channel_listed"),
+            models.CheckConstraint(
+                condition=~Q(state=NotificationState.SENDING) | Q(lease_until__isnull=False),
+                name="notification_sending_has_a_lease",
+            ),
         ]
         indexes = [
             # due notices, oldest first: what the sender claims and /readyz watches
             models.Index(fields=["due_at"], condition=Q(state="queued"), name="notification_due"),
+            # claimed by somebody who is gone
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="notification_leased"),
         ]
 
     def __str__(self) -> str:

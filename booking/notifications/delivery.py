@@ -1,142 +1,235 @@
-"""Send what is due: each notice once, and none that is no longer true."""
+"""Send what is due: each notice once, and none that is no longer true.
+
+A notice is claimed with a lease in one short transaction, checked and put in words in a second one right before it is handed
+over, and marked in a third; no lock is held while a server is talked to. Marking it in the transaction that claims it would be
+one step less, but then a slow server keeps a transaction open (which holds back vacuum, and whoever changes that row), and a
+worker that dies leaves no trace: the lock is gone, the notice looks untouched, and whether it has left nobody can say. With a
+lease the row itself tells. Claimed and not handed over: it has not left, and the next worker takes it. Handed over and not
+marked: it may have left, which is counted, and the kind decides whether it is sent again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPResponseException
 from time import monotonic
 
-from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
+from django.db.models import Case, F, Value, When
 
-from booking.enums import NotificationState
-from booking.models import Notification
-from booking.notifications.render import written
+from booking.enums import OWN_VERSION, NotificationKind, NotificationState
+from booking.ical import GONE
+from booking.models import Notification, Reach
+from booking.models.notification import NotificationQuerySet
+from booking.notifications.errors import DeliveryError
+from booking.notifications.mail import MailServer
+from booking.notifications.reminders import is_too_late, wakes_at
+from booking.notifications.render import Written, written
+from booking.notifications.sms import SmsSender, sms_sender
 
 #: How long to wait before the next try, by the number of tries so far; from the last on it stays the same.
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
 GIVE_UP_AFTER = timedelta(days=2)
+#: How many are claimed at once; whatever of them is not reached is given back.
+CLAIMED_AT_ONCE = 25
 #: Seconds after which a batch takes on no more, so that it ends long before its task counts as lost.
-BATCH_LASTS = 60
+BATCH_LASTS = 45
+#: Longer than a batch and the slowest conversation, so that nobody else takes what is still being sent.
+LEASE = timedelta(minutes=2)
+#: Seconds after which a mail domain is slow; the others do not wait for the rest of its mail.
+SLOW = 2.0
+SLOW_WAITS = timedelta(minutes=1)
+#: Better not told than told twice.
+NOT_REPEATED = (NotificationKind.CANCELLED,)
 
 
-class DeliveryError(Exception):
-    """A notice could not be sent. ``permanent`` means that trying again would not help."""
-
-    def __init__(self, reason: str, *, permanent: bool) -> None:
-        super().__init__(reason)
-        self.permanent = permanent
-
-
-class MailServer:
-    """One connection for a whole batch, opened when it is first needed and again after it broke."""
+class Post:
+    """Whoever carries a batch, each opened when it is first needed; and the domains that kept it waiting."""
 
     def __init__(self) -> None:
-        self._backend = get_connection()
-        #: It could not even be reached, so trying it with the next notice would only take time.
-        self.is_away = False
+        self.mail = MailServer()
+        self._sms: SmsSender | None = None
+        self.slow: set[str] = set()
 
-    def send(self, message: EmailMessage) -> None:
-        """Hand over one message. Raises DeliveryError; only a refusal of this address or this text is permanent."""
+    def send(self, message: Written) -> str:
+        """Hand one message over and return the carrier's answer. Raises DeliveryError."""
+        began = monotonic()
         try:
-            self._backend.open()
-        except OSError as fault:
-            self.is_away = True
-            raise DeliveryError(_in_words(fault), permanent=False) from fault
-        try:
-            self._backend.send_messages([message])
-        except OSError as fault:
-            self.close()
-            raise DeliveryError(_in_words(fault), permanent=_is_permanent(fault)) from fault
+            if message.sms is not None:
+                self._sms = self._sms or sms_sender()
+                return self._sms.send(message.sms)
+            assert message.email is not None
+            return self.mail.send(message.email)
+        finally:
+            if message.email is not None and monotonic() - began > SLOW:
+                self.slow.add(_domain(message.email.to[0]))
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._backend.close()
+        self.mail.close()
+        if self._sms is not None:
+            with suppress(OSError):
+                self._sms.close()
 
 
 def send_due(now: datetime, limit: int = 500) -> int:
     """Send at most ``limit`` notices that are due, oldest first, and say how many went out.
 
-    Each is claimed in a transaction of its own, so another worker passes it by, and one that cannot be sent delays no other.
+    Another worker passes by what this one has claimed, and one that cannot be sent delays no other.
     Raises ExceptionGroup at the end if some could not be written; these wait for another try like those a server puts off.
     """
+    take_back_abandoned(now)
     ends = monotonic() + BATCH_LASTS
-    server = MailServer()
+    post = Post()
     sent = 0
     faults: list[Exception] = []
     try:
-        for _ in range(limit):
-            outcome = _send_next(server, now, faults)
-            sent += outcome == NotificationState.SENT
-            if outcome is None or server.is_away or monotonic() > ends:
+        while limit > 0 and not post.mail.is_away and monotonic() < ends:
+            claimed = _claim(now, min(limit, CLAIMED_AT_ONCE))
+            if not claimed:
                 break
+            limit -= len(claimed)
+            sent += _send_claimed(claimed, post, now, ends, faults)
     finally:
-        server.close()
+        post.close()
     if faults:
         raise ExceptionGroup("notices that could not be written", faults)
     return sent
 
 
+def take_back_abandoned(now: datetime) -> None:
+    """Free what somebody claimed and never marked; what may have left is sent again or not, as its kind says."""
+    never_left = When(handed_at=None, then=Value(NotificationState.QUEUED))
+    not_again = When(kind__in=NOT_REPEATED, then=Value(NotificationState.UNSURE))
+    Notification.objects.abandoned(now).update(
+        state=Case(never_left, not_again, default=Value(NotificationState.QUEUED)),
+        doubts=Case(When(handed_at=None, then=F("doubts")), default=F("doubts") + 1),
+        lease_until=None,
+        handed_at=None,
+    )
+
+
 @transaction.atomic
-def _send_next(server: MailServer, now: datetime, faults: list[Exception]) -> NotificationState | None:
-    """Claim the oldest due notice and say what became of it; None when nothing is due."""
-    notice = (
+def _claim(now: datetime, size: int) -> list[Notification]:
+    """Take the oldest due notices for the length of a lease; those about another time, or a session called off, are dropped."""
+    due = (
         Notification.objects.due(now)
         .select_for_update(skip_locked=True, of=("self",))
-        .select_related("client", "series", "appointment", "change", "offer", "repair")
-        .order_by("due_at")
-        .first()
+        .select_related("appointment")
+        .order_by("due_at")[:size]
     )
-    if notice is None:
-        return None
+    claimed = list(due)
+    for notice in claimed:
+        notice.state = NotificationState.SENDING if _is_current(notice) else NotificationState.DROPPED
+        notice.lease_until = now + LEASE
+    Notification.objects.bulk_update(claimed, ["state", "lease_until"])
+    return claimed
+
+
+def _is_current(notice: Notification) -> bool:
+    session = notice.appointment
+    if session is None:
+        return True
+    gone = session.status in GONE and notice.kind != NotificationKind.CANCELLED
+    return not gone and (notice.kind in OWN_VERSION or notice.sequence == session.sequence)
+
+
+def _send_claimed(claimed: Sequence[Notification], post: Post, now: datetime, ends: float, faults: list[Exception]) -> int:
+    """Send what was claimed, give back what there is no time for, and say how many went out."""
+    sent = 0
+    left = [notice for notice in claimed if notice.state == NotificationState.SENDING]
+    try:
+        while left and not post.mail.is_away and monotonic() < ends:
+            notice = left.pop(0)
+            if _domain(notice.recipient) in post.slow:
+                _mine(notice).update(state=NotificationState.QUEUED, due_at=now + SLOW_WAITS, lease_until=None)
+            else:
+                sent += _send(notice, post, now, faults)
+    finally:
+        if left:
+            mine = Notification.objects.filter(pk__in=[notice.pk for notice in left], lease_until=left[0].lease_until)
+            mine.filter(state=NotificationState.SENDING).update(state=NotificationState.QUEUED, lease_until=None)
+    return sent
+
+
+def _send(notice: Notification, post: Post, now: datetime, faults: list[Exception]) -> bool:
+    """Send one notice, if it is still to be sent; note what became of it, and say whether it went out."""
     notice.attempts += 1
     try:
-        with transaction.atomic():  # so that a fault of the database leaves the claim usable
-            message = written(notice, now)
-        if message is None:
-            notice.state = NotificationState.DROPPED
-            notice.save(update_fields=["state"])
-            return NotificationState.DROPPED
-        server.send(message.email)
+        message = _take_up(notice, now)
+        answer = post.send(message) if message else ""
     except DeliveryError as problem:
-        return _put_off(notice, now, str(problem), permanent=problem.permanent)
+        _put_off(notice, problem, now)
+        return False
     except Exception as fault:  # a fault of ours in one notice must not hold up the others; it is raised after them
         faults.append(fault)
-        return _put_off(notice, now, repr(fault), permanent=False)
-    notice.state = NotificationState.SENT
-    notice.sent_at = now
-    notice.last_error = ""
-    notice.subject, notice.body = message.email.subject[:200], message.kept
-    notice.save(update_fields=["state", "attempts", "sent_at", "last_error", "subject", "body"])
-    return NotificationState.SENT
+        _put_off(notice, DeliveryError(repr(fault)), now)
+        return False
+    if message is None:
+        return False
+    _mine(notice).update(
+        state=NotificationState.SENT,
+        sent_at=now,
+        lease_until=None,
+        handed_at=None,
+        last_error="",
+        answer=answer[:300],
+        subject=message.subject[:200],
+        body=message.kept,
+    )
+    return True
 
 
-def _put_off(notice: Notification, now: datetime, reason: str, *, permanent: bool) -> NotificationState:
-    """Note why it was not sent and when it is tried again, or that it never will be."""
-    notice.last_error = reason[:300]
-    if permanent or now - notice.created_at >= GIVE_UP_AFTER:
-        notice.state = NotificationState.FAILED
+@transaction.atomic
+def _take_up(notice: Notification, now: datetime) -> Written | None:
+    """The notice in words, if it is still ours, still true and may leave at this hour; from now on it may have left."""
+    about = ("client", "series", "appointment__treatment__location", "change", "offer", "repair")
+    current = _mine(notice).select_for_update(of=("self",)).select_related(*about).first()
+    if current is None:
+        return None
+    message, leaves_at = None, wakes_at(current, now)
+    if is_too_late(current, now):
+        _lay_aside(current, NotificationState.MISSED)
+    elif leaves_at > now:
+        current.due_at = leaves_at
+        _lay_aside(current, NotificationState.QUEUED)
+    elif (message := written(current, now)) is None:
+        _lay_aside(current, NotificationState.DROPPED)
     else:
-        notice.due_at = now + BACK_OFF[min(notice.attempts, len(BACK_OFF)) - 1]
-    notice.save(update_fields=["state", "attempts", "last_error", "due_at"])
-    return NotificationState(notice.state)
+        current.attempts, current.handed_at = notice.attempts, now
+        current.save(update_fields=["attempts", "handed_at"])
+    return message
 
 
-def _is_permanent(fault: OSError) -> bool:
-    if isinstance(fault, SMTPRecipientsRefused):
-        return all(code >= 500 for code, _answer in fault.recipients.values())
-    return isinstance(fault, SMTPDataError) and fault.smtp_code >= 500
+def _lay_aside(notice: Notification, state: NotificationState) -> None:
+    notice.state, notice.lease_until = state, None
+    notice.save(update_fields=["state", "lease_until", "due_at"])
 
 
-def _in_words(fault: OSError) -> str:
-    """The server's own answer, or what happened to the connection."""
-    if isinstance(fault, SMTPRecipientsRefused):
-        return "; ".join(_answer(code, said) for code, said in fault.recipients.values())
-    if isinstance(fault, SMTPResponseException):
-        return _answer(fault.smtp_code, fault.smtp_error)
-    return f"{type(fault).__name__}: {fault}"
+def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> None:
+    """Note why it was not sent and when it is tried again, or that it never will be."""
+    state, due_at = NotificationState.QUEUED, now + BACK_OFF[max(0, min(notice.attempts, len(BACK_OFF)) - 1)]
+    if problem.perhaps_taken and notice.kind in NOT_REPEATED:
+        state = NotificationState.UNSURE
+    elif problem.permanent or now - notice.created_at >= GIVE_UP_AFTER:
+        state = NotificationState.FAILED
+    _mine(notice).update(
+        state=state,
+        attempts=notice.attempts,
+        due_at=due_at if state == NotificationState.QUEUED else notice.due_at,
+        lease_until=None,
+        handed_at=None,
+        doubts=F("doubts") + int(problem.perhaps_taken),
+        last_error=str(problem)[:300],
+    )
+    if problem.bounced:
+        Reach.objects.note_bounce(notice.client_id, notice.recipient, now)
 
 
-def _answer(code: int, said: bytes | str) -> str:
-    return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+def _mine(notice: Notification) -> NotificationQuerySet:
+    """The row of a notice, as long as nobody else has claimed it since."""
+    return Notification.objects.filter(pk=notice.pk, state=NotificationState.SENDING, lease_until=notice.lease_until)
+
+
+def _domain(recipient: str) -> str:
+    return recipient.rpartition("@")[2] if "@" in recipient else ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from booking.enums import NotificationKind
+from booking.enums import Channel, NotificationKind
 from booking.models import Appointment, Change, Notification, Offer, Repair, Series
+from booking.notifications.channels import Way, ways_to
 from clients.models import Client
 
 
@@ -23,14 +24,16 @@ def enqueue(
     recipient: str = "",
     version: int | None = None,
 ) -> Notification | None:
-    """Queue one notice about one thing; a client without an address gets none.
+    """Queue one notice about one thing; a client without an address and a number gets none.
 
-    ``due_at``: at once, unless told otherwise. ``recipient``: the client's address, unless the notice is for somebody else.
+    ``due_at``: at once, unless told otherwise. ``recipient``: an e-mail address, where the notice is not for the client; they
+    get it by the way they prefer. One who can be reached by none is written to all the same, so that the desk sees it fail.
     ``version``: of the appointment's time, unless the notice counts something else.
     It is rendered when it is sent. The same notice about the same version of a time is queued once (a database constraint).
     """
-    recipient = recipient or client.email
-    if not recipient:
+    ways = [Way(Channel.EMAIL, recipient)] if recipient else [*ways_to(client), Way(Channel.EMAIL, client.email)]
+    channel, address = ways[0]
+    if not address:
         return None
     return Notification.objects.create(
         kind=kind,
@@ -41,7 +44,8 @@ def enqueue(
         offer=offer,
         repair=repair,
         sequence=_version(appointment) if version is None else version,
-        recipient=recipient,
+        channel=channel,
+        recipient=address,
         created_at=now,
         due_at=due_at or now,
     )

@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from booking.engine.zones import instant_of
 from booking.enums import (
     CHANGEABLE,
-    REVIEWS,
+    OWN_VERSION,
     UNSETTLED,
     AppointmentStatus,
     AuditAction,
@@ -436,9 +436,13 @@ def _true_before(undone: Iterable[AuditEntry]) -> dict[UUID, UUID]:
 
 
 def _speak_of_the_restored(versions: Mapping[UUID, tuple[int, int]]) -> None:
-    """Let what waits and spoke of a session as it was, and is again, speak of its version now: notices and repairs."""
-    waiting = Notification.objects.filter(appointment__in=versions, state=NotificationState.QUEUED).exclude(kind__in=REVIEWS)
-    holding = [notice for notice in waiting if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
+    """Let what spoke of a session as it was, and is again, speak of its version now: notices and repairs.
+
+    What waits is not lost by that, and what was sent is not sent again.
+    """
+    spoken = Notification.objects.filter(appointment__in=versions).exclude(kind__in=OWN_VERSION)
+    spoken = spoken.exclude(state=NotificationState.DROPPED)
+    holding = [notice for notice in spoken if notice.appointment_id and notice.sequence == versions[notice.appointment_id][0]]
     for notice in holding:
         assert notice.appointment_id is not None
         notice.sequence = versions[notice.appointment_id][1]

@@ -221,6 +221,15 @@ def asks_for_form(client: Client, *, on: date) -> bool:
     return full_form_is_due(client, on=on) and Questionnaire.objects.active() is not None
 
 
+def who_is_asked(sessions: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:
+    """Of clients and the date of a session each, those for whom ``asks_for_form`` holds; in two queries."""
+    if Questionnaire.objects.active() is None:
+        return set()
+    sent = Response.objects.current().filter(kind=ResponseKind.FIRST, client__in={client for client, _on in sessions})
+    latest = {each.client_id: each for each in sent.select_related("questionnaire").order_by("submitted_at")}
+    return {(client, on) for client, on in sessions if is_over(latest.get(client), on=on)}
+
+
 def is_asked(kind: str) -> bool:
     """Whether the version in use asks anything on an occasion."""
     in_use = Question.objects.filter(section__questionnaire__state=Questionnaire.State.ACTIVE, is_retired=False)

@@ -181,6 +181,11 @@ else:
 DEFAULT_FROM_EMAIL = env("MAIL_FROM", default="Unknot <desk@localhost>")
 EMAIL_TIMEOUT = 15
 
+# text messages: console: or file:/a/folder or https://where-they-are-posted; without it there are none
+SMS_URL = env("SMS_URL", default="")
+# the secret that signs what is posted there, and what comes back
+SMS_SECRET = env("SMS_SECRET", default="")
+
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
 # id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones

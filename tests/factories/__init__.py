@@ -3,6 +3,7 @@
 from tests.factories.booking import AppointmentFactory, HoldFactory
 from tests.factories.clients import ClientFactory, UserFactory
 from tests.factories.intake import AnswerFactory, QuestionFactory, QuestionnaireFactory, ResponseFactory
+from tests.factories.notices import NoticeRuleFactory
 from tests.factories.practice import (
     LocationFactory,
     RoomFactory,
@@ -17,6 +18,7 @@ __all__ = [
     "ClientFactory",
     "HoldFactory",
     "LocationFactory",
+    "NoticeRuleFactory",
     "QuestionFactory",
     "QuestionnaireFactory",
     "ResponseFactory",

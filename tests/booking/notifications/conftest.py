@@ -14,11 +14,13 @@ class Sink:
     def __init__(self) -> None:
         self.refusal = ""
         self.refuses_text = ""
+        self.hangs_up = False  # once it has the text, without a word
         self.connections = 0
         self.taken: list[Any] = []
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
         self.connections += 1
+        self._server = server
         session.host_name = hostname
         return responses
 
@@ -32,6 +34,8 @@ class Sink:
         if self.refuses_text:
             return self.refuses_text
         self.taken.append(envelope)
+        if self.hangs_up:
+            self._server.transport.abort()
         return "250 OK"
 
     @property

@@ -11,10 +11,11 @@ import pytest
 from django.core import mail
 from django.db import connection, transaction
 
-from booking.enums import AppointmentStatus, NotificationKind, NotificationState
-from booking.models import Appointment, Notification
+from booking.enums import AppointmentStatus, Channel, NotificationKind, NotificationState
+from booking.models import Appointment, Notification, Reach
 from booking.notifications import delivery
-from booking.notifications.delivery import BACK_OFF, GIVE_UP_AFTER, send_due
+from booking.notifications.channels import Way, ways_to
+from booking.notifications.delivery import BACK_OFF, GIVE_UP_AFTER, LEASE, SLOW_WAITS, send_due
 from booking.services.appointments import set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.tasks import send_due_notifications
@@ -255,6 +256,111 @@ def test_a_notice_that_cannot_be_written_holds_up_no_other(book, practice, now, 
     assert [message.to for message in mailoutbox] == [["ada@example.org"]]
     notice = Notification.objects.get(client=practice.bo)
     assert (notice.state, notice.attempts) == (NotificationState.QUEUED, 1)
+
+
+def abandoned(notice, now, *, handed_over):
+    """What a worker leaves behind that dies while it sends."""
+    Notification.objects.filter(pk=notice.pk).update(
+        state=NotificationState.SENDING, lease_until=now + LEASE, handed_at=now if handed_over else None
+    )
+
+
+def test_what_was_claimed_and_never_handed_over_is_sent_as_if_nothing_had_been(book, now, mailoutbox):
+    book()
+    abandoned(Notification.objects.get(), now, handed_over=False)
+
+    assert send_due(now + LEASE - timedelta(seconds=1)) == 0
+    assert send_due(now + LEASE) == 1
+
+    assert Notification.objects.get().doubts == 0
+
+
+def test_what_may_have_left_is_sent_again_under_the_same_message_id_and_counted(book, now, mailoutbox):
+    book()
+    notice = Notification.objects.get()
+    abandoned(notice, now, handed_over=True)
+
+    assert send_due(now + LEASE) == 1
+
+    notice.refresh_from_db()
+    assert mailoutbox[0].extra_headers["Message-ID"] == f"<{notice.pk}@localhost>"
+    assert (notice.state, notice.doubts) == (NotificationState.SENT, 1)
+
+
+def test_a_cancellation_that_may_have_left_is_not_sent_again_and_shown(book, practice, now, mailoutbox):
+    cancel_sessions([book()], by=practice.finn, now=now)
+    notice = Notification.objects.get(kind=NotificationKind.CANCELLED)
+    abandoned(notice, now, handed_over=True)
+
+    send_due(now + LEASE)
+
+    notice.refresh_from_db()
+    assert mailoutbox == []
+    assert (notice.state, notice.doubts) == (NotificationState.UNSURE, 1)
+
+
+def test_a_connection_that_breaks_after_the_text_leaves_a_doubt(book, sink, now):
+    sink.hangs_up = True
+    book()
+
+    assert send_due(now) == 0
+
+    notice = Notification.objects.get()
+    assert len(sink.taken) == 1
+    assert (notice.state, notice.attempts, notice.doubts) == (NotificationState.QUEUED, 1, 1)
+
+
+def test_a_cancellation_is_not_tried_again_after_such_a_break(book, practice, sink, now):
+    sink.hangs_up = True
+    cancel_sessions([book()], by=practice.finn, now=now)
+
+    send_due(now)
+
+    assert Notification.objects.get(kind=NotificationKind.CANCELLED).state == NotificationState.UNSURE
+
+
+def test_the_desk_reads_what_the_server_answered(book, sink, now):
+    book()
+
+    send_due(now)
+
+    assert Notification.objects.get().answer == "250 OK"
+
+
+def test_an_address_that_refused_for_good_is_flagged_until_the_client_has_another(book, practice, sink, now):
+    sink.refusal = "550 no such person"
+    book(client=practice.bo)
+    send_due(now)
+    practice.bo.refresh_from_db()
+
+    assert (practice.bo.reach.bounced, practice.bo.reach.bounced_at) == ("bo@example.org", now)
+    assert ways_to(practice.bo) == []
+    practice.bo.email = "bo@example.net"
+    assert ways_to(practice.bo) == [Way(Channel.EMAIL, "bo@example.net")]
+
+
+def test_a_text_refused_says_nothing_about_the_address(book, practice, sink, now):
+    sink.refuses_text = "554 we do not like this"
+    book()
+
+    send_due(now)
+
+    assert not Reach.objects.exists()
+
+
+def test_a_slow_domain_keeps_nobody_waiting_twice(book, practice, sink, now, monkeypatch):
+    monkeypatch.setattr(delivery, "SLOW", 0.0)
+    for hour in range(2):
+        book(starts_at=NINE + timedelta(hours=hour))
+    practice.bo.email = "bo@example.net"
+    practice.bo.save()
+    book(client=practice.bo, starts_at=NINE + timedelta(hours=3))
+
+    assert send_due(now) == 2
+
+    assert sorted(sink.recipients) == ["ada@example.org", "bo@example.net"]
+    waits = Notification.objects.get(state=NotificationState.QUEUED)
+    assert (waits.attempts, waits.due_at, waits.lease_until) == (0, now + SLOW_WAITS, None)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,42 @@
+"""How a client is told of things: what they choose, and what their carrier says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+from booking.enums import DECLINABLE, Channel
+from booking.models import Reach
+from clients.models import Client
+
+
+def choose(client: Client, *, channel: Channel, declined: Collection[str]) -> Reach:
+    """By which channel a client is told, and which kinds they do without; kinds that cannot be declined are ignored."""
+    kinds = [kind.value for kind in DECLINABLE if kind in declined]
+    reach, _made = Reach.objects.update_or_create(client=client, defaults={"channel": channel, "declined": kinds})
+    return reach
+
+
+@transaction.atomic
+def decline(client: Client, kind: str) -> Reach:
+    """One kind less, for good. Twice is the same as once; a kind that cannot be declined stays."""
+    reach, _made = Reach.objects.select_for_update().get_or_create(client=client)
+    if kind in DECLINABLE and kind not in reach.declined:
+        reach.declined = [*reach.declined, kind]
+        reach.save(update_fields=["declined"])
+    return reach
+
+
+def stop_texts(number: str, *, now: datetime) -> int:
+    """No text message to a number (E.164) any more; says for how many clients. They are told by e-mail from now on."""
+    clients = Client.objects.filter(phone=number)
+    for client in clients:
+        Reach.objects.update_or_create(client=client, defaults={"stopped": number, "stopped_at": now, "channel": Channel.EMAIL})
+    return len(clients)
+
+
+def start_texts(number: str) -> int:
+    """Text messages to a number that had stopped them; says for how many clients."""
+    return Reach.objects.filter(stopped=number).update(stopped="", stopped_at=None)
