@@ -65,6 +65,13 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:therapist": TESS_ONLY_READ,
     "booking:session_intake": TESS_ONLY_READ,
     "booking:session_progress": TESS_ONLY_READ,
+    # her hours; a form without anything is wrong, but a week without rows is not
+    "booking:hours": TESS_ONLY_READ,
+    "booking:usual_week": HER_FORM | {"tess": (200, 422)},
+    "booking:add_date": HER_FORM | {"tess": (200, 422)},
+    "booking:change_date": HER_FORM | {"tess": (200, 422)},
+    "booking:add_away": HER_FORM | {"tess": (200, 422)},
+    "booking:change_away": HER_FORM | {"tess": (200, 422)},
     "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:decisions": TESS_ONLY_READ,
     # what is posted there says nothing of what a doctor said, and Ada's answers are not to be decided about but cleared

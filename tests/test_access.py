@@ -32,6 +32,7 @@ from tests.factories import UserFactory
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 NINE = datetime(2027, 3, 9, 9, tzinfo=UTC)
+LATER = date(2027, 6, 1)
 
 
 def names(patterns, space=""):
@@ -91,6 +92,8 @@ def world(practice, now):
         repair.replacements.create(appointment=broken, sequence=0, fit=Fit.NONE)
         practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
         practice.tess.save()
+        practice.tess.hours_overrides.create(applies_on=LATER)
+        leave = practice.tess.time_off.create(starts_at=NINE + timedelta(weeks=9), ends_at=NINE + timedelta(weeks=10))
         people = {
             "anonymous": None,
             "ada": practice.ada.user,
@@ -111,6 +114,7 @@ def world(practice, now):
             waiting=waiting,
             offered=offered,
             repair=repair,
+            leave=leave,
             sent=sent,
             draft=draft,
             short=open_response(practice.ada, "every", now=now, session_on=NINE.date()),
@@ -162,7 +166,10 @@ def address(name, world):
         "booking:wish_earlier": world.session,
         "booking:withdraw_wish": world.waiting,
         "booking:offer": world.offered,
+        "booking:change_away": world.leave,
     }
+    if name == "booking:change_date":
+        return reverse(name, args=[LATER.isoformat()])
     if name == "booking:confirm_move":
         return f"{reverse(name, args=[world.session.pk])}?day=2027-03-10&start={world.practice.tess.pk}/780"
     return reverse(name, args=[objects[name].pk] if name in objects else [])

@@ -12,6 +12,10 @@ class Span(NamedTuple):
     start: int
     end: int
 
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
     def meets(self, other: Span) -> bool:
         """Whether the two share a minute.
 
@@ -36,3 +40,21 @@ def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             merged.append(span)
     return tuple(merged)
+
+
+def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> tuple[Span, ...]:
+    """What is left of ``spans``, in order and apart, without the minutes of ``taken``.
+
+    ``######`` without ``..##..`` gives ``##..##``.
+    """
+    left: list[Span] = []
+    gone = merge(taken)
+    for start, end in merge(spans):
+        for away in gone:
+            if away.start >= end:
+                break
+            if away.end > start:
+                left.append(Span(start, away.start))
+                start = away.end
+        left.append(Span(start, end))
+    return tuple(span for span in left if span.start < span.end)

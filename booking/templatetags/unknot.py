@@ -82,9 +82,9 @@ def long_day(value: date) -> str:
 
 @register.filter
 def clock(value: time | datetime | int) -> str:
-    """9:00, from a time, a datetime on the practice's clock, or a wall minute"""
+    """9:00, from a time, a datetime on the practice's clock, or a wall minute (0:00 for the end of the day)"""
     if isinstance(value, int):
-        value = time(value // 60, value % 60)
+        value = time(value // 60 % 24, value % 60)
     return formats.time_format(value, CLOCK)
 
 

@@ -42,6 +42,8 @@ class HoursBase(models.Model):
             value = getattr(self, field)
             if value is not None and (value.second or value.microsecond):
                 raise ValidationError({field: _("Use whole minutes.")})
+        if self.opens is not None and self.closes is not None and MIDNIGHT != self.closes <= self.opens:
+            raise ValidationError({"closes": _("This is not after the beginning; 00:00 is the end of the day.")})
 
     @property
     def wall_minutes(self) -> tuple[int, int]:
@@ -82,6 +84,11 @@ class WorkingHours(HoursBase):
 
     def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.opens:%H:%M}–{self.closes:%H:%M}"
+
+    def clean(self) -> None:
+        super().clean()
+        if self.valid_from is not None and self.valid_until is not None and self.valid_until < self.valid_from:
+            raise ValidationError({"valid_until": _("This is before the first day.")})
 
 
 class HoursOverride(HoursBase):
