@@ -17,6 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from booking.forms.layout import helper
 from therapists.models import HoursOverride, Therapist, TimeOff, WorkingHours
 
+
+def kinds() -> list[tuple[str, str]]:
+    return [(kind.value, str(kind.label).capitalize()) for kind in TimeOff.Kind]
+
+
 #: Empty rows under those that exist, for a split day.
 SPARE_ROWS = 2
 
@@ -32,13 +37,14 @@ def date_field(label: Any, **more: Any) -> forms.DateField:
 class WeeklyForm(forms.ModelForm):  # type: ignore[type-arg]
     """One interval of a weekday."""
 
-    opens = time_field(_("from"))
-    closes = time_field(_("to"))
-    valid_from = date_field(_("first day"))
-    valid_until = date_field(_("last day"), required=False)
+    opens = time_field(_("From"))
+    closes = time_field(_("To"))
+    valid_from = date_field(_("First day"))
+    valid_until = date_field(_("Last day"), required=False)
     every_weeks = forms.TypedChoiceField(
-        label=_("every"),
+        label=_("Every"),
         coerce=int,
+        initial=1,
         choices=[(1, _("week")), (2, _("other week")), (3, _("third week")), (4, _("fourth week"))],
     )
 
@@ -179,7 +185,7 @@ class DateForm(forms.Form):
 class AwayForm(forms.Form):
     """Leave or illness: whole days, or from a time to a time, on the practice's clock."""
 
-    kind = forms.ChoiceField(label=_("Why"), choices=TimeOff.Kind.choices, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(label=_("Why"), choices=kinds, widget=forms.RadioSelect)
     first_on = date_field(_("First day"))
     since = time_field(_("From (optional)"), required=False, help_text=_("Empty: the whole day."))
     last_on = date_field(_("Last day"))

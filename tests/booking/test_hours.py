@@ -130,6 +130,20 @@ class TestTheUsualWeek:
         assert practice.tess.working_hours.get(weekday=1).opens == time(9)
         assert "9:00–17:00" in text(hers.get(f"{reverse('booking:hours')}?week={MONDAY}"))
 
+    def test_is_saved_as_the_page_shows_it_with_its_empty_rows(self, hers, practice):
+        page = hers.get(reverse("booking:usual_week")).content.decode()
+        posted = dict(
+            re.findall(r'<input(?=[^>]*type="(?:hidden|time|date|number)")[^>]*name="([^"]+)"(?:[^>]*value="([^"]*)")?', page)
+        )
+        names = re.findall(r'<select name="([^"]+)"', page)
+        chosen = re.findall(r'<option value="([^"]*)" selected', page)
+        posted |= dict(zip(names, chosen, strict=True)) | {"do": "save", "gives_daily": "on"}
+
+        response = hers.post(reverse("booking:usual_week"), posted)
+
+        assert response.status_code == 302, text(response)
+        assert practice.tess.working_hours.count() == 5
+
     def test_a_day_is_split_by_a_second_row_and_ended_by_deleting_one(self, hers, practice):
         split = week(practice, closes="12:00") | {"rows-TOTAL_FORMS": 6}
         split |= {"rows-5-weekday": 1, "rows-5-opens": "14:00", "rows-5-closes": "18:00", "rows-5-every_weeks": 1}
