@@ -77,6 +77,11 @@ def sessions_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Appo
     return sessions_given_by(therapist).filter(ends_at__gte=now - timedelta(days=settings.INTAKE_READABLE_DAYS))
 
 
+def clients_treated_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Client]:
+    """The clients somebody treats: those of the sessions they may read of."""
+    return Client.objects.filter(pk__in=sessions_read_by(user, now).values("client"))
+
+
 def cases_of(user: User | AnonymousUser, now: datetime) -> SessionFlagQuerySet:
     """What waits for a therapist, the soonest first: their sessions that are to be decided about, and those on hold."""
     therapist = therapist_of(user)

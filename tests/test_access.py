@@ -167,6 +167,7 @@ def address(name, world):
         "booking:withdraw_wish": world.waiting,
         "booking:offer": world.offered,
         "booking:change_away": world.leave,
+        "booking:client": world.practice.ada,
     }
     if name == "booking:change_date":
         return reverse(name, args=[LATER.isoformat()])

@@ -47,7 +47,7 @@ def progress(request: HttpRequest) -> HttpResponse:
         raise Http404
     if withdrew_health_data(client):
         return render(request, "booking/progress.html", {"page": "sessions", "client": client, "is_locked": True})
-    context = {"page": "sessions"} | _context(client, by=request.user, now=timezone.now())
+    context = {"page": "sessions"} | course_context(client, by=request.user, now=timezone.now())
     return render(request, "booking/progress.html", context)
 
 
@@ -62,13 +62,14 @@ def session_progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     assert session.client is not None
     context: dict[str, Any] = {"session": session, "client": session.client}
     try:
-        context |= _context(session.client, by=request.user, now=now)
+        context |= course_context(session.client, by=request.user, now=now)
     except NoConsent:
         context["is_locked"] = True
     return render(request, "booking/session_progress.html", context)
 
 
-def _context(client: Client, *, by: User, now: datetime) -> dict[str, Any]:
+def course_context(client: Client, *, by: User, now: datetime) -> dict[str, Any]:
+    """What the picture of a course shows. Raises NoConsent for others than the client once that was withdrawn."""
     course = progress_of(client, by=by, now=now)
     regions = {region.code: region for region in BodyRegion.objects.all()}
     marked = [(stage, spots_in_words(stage.spots, regions)) for stage in course.marked]

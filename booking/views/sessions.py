@@ -20,11 +20,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from booking.access import appointments_of, changes_of, is_somebody
+from booking.courses import Course, outcome_of, sessions_by_series
 from booking.engine.recurrence import ClockChange, changes_met
 from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
-from booking.models import Appointment, AuditEntry, Change, PlannedDate, SessionFlag
+from booking.models import Appointment, AuditEntry, Change, SessionFlag
 from booking.views.asking import asks_of
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
@@ -50,20 +51,6 @@ class Entry:
     flag_state: str
 
 
-@dataclass(frozen=True)
-class Course:
-    """A series on the margin of the page, as one thread."""
-
-    session: Appointment
-    outcomes: Sequence[str]
-    done: int
-    cancelled: int
-
-    @property
-    def left(self) -> int:
-        return len(self.outcomes) - self.done - self.cancelled
-
-
 @require_safe
 @never_cache
 def sessions(request: HttpRequest) -> HttpResponse:
@@ -77,7 +64,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> HttpResponse:
     """The page itself. A ``problem`` says why something could not be done."""
     seen = list(_shown(request, now))
-    courses = _courses(seen)
+    courses = sessions_by_series({each.series_id for each in seen if each.series_id})
     entries = _entries(seen, courses, now)
     ahead = [entry for entry in entries if entry.session.status in AHEAD and entry.session.ends_at > now]
     past = [entry for entry in reversed(entries) if entry not in ahead]
@@ -85,7 +72,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
         "page": "sessions",
         "ahead": ahead,
         "past": past,
-        "courses": [_course(rows) for rows in courses.values() if any(row.ends_at > now for row in rows)],
+        "courses": [Course.of(rows) for rows in courses.values() if any(row.ends_at > now for row in rows)],
         "people": sorted({each.client.name for each in seen if each.client}),
         "undoable": _undoable(request, now),
         "problem": problem,
@@ -197,17 +184,6 @@ def _shown(request: HttpRequest, now: datetime) -> Collection[Appointment]:
     return seen.exclude(request__undone_at__isnull=False).order_by("starts_at")
 
 
-def _courses(seen: Collection[Appointment]) -> dict[UUID, list[Appointment]]:
-    """The whole series of the sessions shown, for their places in it and the thread."""
-    wanted = {each.series_id for each in seen if each.series_id}
-    found: dict[UUID, list[Appointment]] = {}
-    rows = Appointment.objects.filter(series__in=wanted).select_related("planned_date", "treatment")
-    for row in rows.order_by("position"):
-        assert row.series_id is not None
-        found.setdefault(row.series_id, []).append(row)
-    return found
-
-
 @dataclass(frozen=True)
 class FormWanted:
     """Whether the form is there for the next session, and until when it is asked for."""
@@ -239,30 +215,13 @@ def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]]
         Entry(
             session,
             *places.get(session.pk, (1, 1)),
-            _outcome(session),
+            outcome_of(session),
             met[session.zone].get(session.local_date),
             session.status in CHANGEABLE and session.starts_at > now,
             _flag_state(session),
         )
         for session in seen
     ]
-
-
-def _course(rows: Sequence[Appointment]) -> Course:
-    return Course(
-        rows[0],
-        [_outcome(row).value for row in rows],
-        done=sum(row.status == AppointmentStatus.DONE for row in rows),
-        cancelled=sum(row.status in GONE for row in rows),
-    )
-
-
-def _outcome(session: Appointment) -> Outcome:
-    """What became of the date that the series wished for; a session of its own is always as wished."""
-    if session.status in GONE:
-        return Outcome.NOT_POSSIBLE
-    wish: PlannedDate | None = getattr(session, "planned_date", None)
-    return Outcome.KEPT if wish is None else wish.outcome_of(session)
 
 
 def _flag_state(session: Appointment) -> str:
