@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -24,6 +25,7 @@ from booking.views.progress import course_context
 from clients.exceptions import NoConsent
 from clients.models import Client, User
 
+ON_A_PAGE = 30
 #: Under way counts as next.
 STILL = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
 
@@ -50,12 +52,13 @@ def clients(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("q", "").strip()
     treated = clients_treated_by(request.user, now).filter(name__icontains=asked)
     cared = _cared(treated, sessions_given_by(therapist).filter(client__in=treated), now)
+    cared.sort(key=lambda care: (care.next is None, care.next.starts_at if care.next else now, care.client.name))
     context = {
         "page": "clients",
         "therapist": therapist,
         "waiting": answers_to_decide(request.user, now),
         "asked": asked,
-        "cared": sorted(cared, key=lambda care: (care.next is None, care.next.starts_at if care.next else now, care.client.name)),
+        "shown": Paginator(cared, ON_A_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "booking/clients.html", context)
 
