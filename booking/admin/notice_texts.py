@@ -19,6 +19,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods
 
@@ -53,10 +55,8 @@ class Unworded(NamedTuple):
 @admin.register(NoticeText)
 class NoticeTextAdmin(admin.ModelAdmin):
     form = NoticeTextForm
-    list_display = ("kind", "channel", "language", "subject", "location")
-    list_filter = ("kind", "channel", "language")
+    list_display = ("kind", "channel", "language", "begins", "location")
     list_select_related = ("location",)
-    search_fields = ("subject", "heading", "opening", "closing")
     ordering = ("kind", "channel", "language")
     fieldsets = (
         (None, {"fields": ("location", "kind", "channel", "language")}),
@@ -80,11 +80,16 @@ class NoticeTextAdmin(admin.ModelAdmin):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         return {"location": only, "language": default_language()} | initial
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if field is not None:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The practice is chosen here, not made."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "location":
             field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = False
         return field
+
+    @admin.display(description=_("begins with"))
+    def begins(self, text: NoticeText) -> str:
+        return Truncator(text.subject or text.heading or text.opening or text.closing).chars(60)
 
     @method_decorator(csp_update({"frame-src": [SELF]}))
     def changeform_view(
@@ -97,7 +102,10 @@ class NoticeTextAdmin(admin.ModelAdmin):
         return response
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"unworded": _unworded() if self.has_add_permission(request) else []}
+        context = {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
+            "unworded": _unworded() if self.has_add_permission(request) else [],
+        }
         response: HttpResponse = super().changelist_view(request, context | (extra_context or {}))
         return response
 

@@ -1,5 +1,7 @@
 // Shows the message while it is being written; without this, the button does.
 
+const ONLY_IN_MAILS = ["subject", "heading", "closing"];
+
 function follow(form, button) {
   let waiting;
   const show = () => {
@@ -10,10 +12,18 @@ function follow(form, button) {
     old.replaceWith(next);
     form.requestSubmit(button);
   };
+  const fit = () => {
+    for (const name of ONLY_IN_MAILS) {
+      const field = form.elements[name];
+      field.closest(".form-row").hidden = form.elements.channel.value === "sms" && !field.value;
+    }
+  };
   form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(show, 400);
   });
+  form.addEventListener("change", fit);
+  fit();
 }
 
 document.addEventListener("DOMContentLoaded", () => {

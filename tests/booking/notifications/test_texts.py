@@ -304,7 +304,9 @@ class TestEveryKind:
         assert "@media (prefers-color-scheme: dark)" in html
         assert re.search(r'<td class="sheet"[^>]*style="[^"]*background: ?#FFFDF9', html)
         assert not re.search(r"<(img|link|script|iframe|object|form|base)\b|url\(|@import|@font-face|\ssrc=|\son\w+=", html)
-        # every colour that is set turns in the dark, and every heading is one
+        for tag in re.findall(r"<(?:h1|h2|p|th)\b[^>]*>", html):
+            assert re.search(r'class="[^"]*\b(ink|ink2|do|link)\b', tag), tag
+        # every colour that is set turns in the dark, and there is one heading
         assert len(re.findall("<h1", html)) == 1
         for tag in re.findall(r"<(?:h1|h2|p|td|th|a|span|div|strong)\b[^>]*color:[^>]*>", html):
             assert re.search(r'class="[^"]*\b(ink|ink2|acc)\b', tag) or "background" in tag or "#FFFFFF" in tag, tag
