@@ -168,6 +168,20 @@ def test_what_is_still_in_our_words_is_listed_until_it_is_put_in_others(desk, pr
     assert 'value="reminder" selected' in desk.get(unescape(link)).content.decode()
 
 
+def test_who_may_only_look_sees_the_message_and_has_nothing_to_press(client, practice):
+    text = practice.treatment.location.notice_texts.create(kind="reminder", heading="Kept, {name}")
+    practice.finn.user_permissions.set(Permission.objects.filter(codename="view_noticetext"))
+    client.force_login(practice.finn)
+
+    page = client.get(reverse("admin:booking_noticetext_change", args=[text.pk])).content.decode()
+
+    preview = reverse("admin:booking_noticetext_preview_kept", args=[text.pk])
+    assert f'src="{preview}"' in page
+    assert "Kept, Alexandra" in shown(client.get(preview))
+    assert "data-preview" not in page
+    assert "In our words so far" not in client.get(reverse(LIST)).content.decode()
+
+
 @pytest.mark.parametrize("name", [LIST, ADD, PREVIEW])
 def test_nobody_words_messages_without_the_right_to(client, practice, name):
     assert client.get(reverse(name)).status_code == 302
