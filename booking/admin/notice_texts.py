@@ -120,6 +120,7 @@ class NoticeTextAdmin(admin.ModelAdmin):
         context = {
             "problems": problems,
             "draft": draft,
+            "language": form["language"].data,
             "is_chosen": form["kind"].data,
             "segments": segments(draft.text) if draft else 0,
             "practice": form.instance.location if draft else None,

@@ -118,7 +118,10 @@ def test_the_preview_says_what_is_wrong_and_shows_no_message(desk, worded):
 @pytest.mark.parametrize("channel", ["email", "sms"])
 def test_every_message_can_be_previewed_in_our_words(desk, worded, channel):
     for kind, _label in NoticeText._meta.get_field("kind").choices:
-        assert "Linden Street Practice" in shown(desk.post(reverse(PREVIEW), worded(kind=kind, channel=channel))), kind
+        for count in ({}, {"several": "on"}):
+            said = shown(desk.post(reverse(PREVIEW), worded(kind=kind, channel=channel, **count)))
+            assert "Linden Street Practice" in said, kind
+            assert "cannot be kept" not in said, kind
 
 
 def test_the_preview_of_what_is_kept_opens_with_the_page(desk, practice):
