@@ -165,6 +165,14 @@ BEFORE_START = (NotificationKind.REMINDER, NotificationKind.FORM, NotificationKi
 DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
 #: What a client may do without. The law, or their safety, needs the others.
 DECLINABLE = DERIVED
+#: To the staff, in the practice's language and our words. All others go to clients: the practice may put them in its own.
+TO_STAFF = (
+    NotificationKind.REPAIR_LAPSED,
+    NotificationKind.REVIEW,
+    NotificationKind.REVIEW_AGAIN,
+    NotificationKind.REVIEW_LATE,
+)
+TO_CLIENTS = tuple(kind for kind in NotificationKind if kind not in TO_STAFF)
 #: Their version counts the rounds of a flag or the clearances, not the times of the session.
 OWN_VERSION = (
     NotificationKind.REVIEW,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 from django.conf import settings
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from booking.engine.zones import offsets
@@ -64,7 +65,8 @@ def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar
     event.add("duration", appointment.length)
     event.add(
         "summary",
-        _("%(treatment)s with %(therapist)s") % {"treatment": appointment.treatment, "therapist": appointment.therapist},
+        _("%(treatment)s with %(therapist)s")
+        % {"treatment": capfirst(appointment.treatment.told_as), "therapist": appointment.therapist},
     )
     event.add("location", ", ".join(filter(None, where)))
     event.add("description", "\n".join(filter(None, reach)))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from booking.enums import DECLINABLE, Channel, NotificationKind
 from booking.forms.layout import choices_of, helper
 from booking.templatetags.unknot import icon
+from clients.models.people import languages
 
 #: In the client's words.
 KINDS = {
@@ -31,16 +32,21 @@ class MessagesForm(forms.Form):
         help_text=_("We always tell you what was booked, changed or cancelled."),
     )
 
+    language = forms.ChoiceField(label=_("In which language"), choices=languages, widget=forms.RadioSelect)
+
     def __init__(self, *args: Any, email: str, number: str, **kwargs: Any) -> None:
-        """``number`` is empty where no text message can be sent; then there is nothing to choose."""
+        """``number`` is empty where no text message can be sent; then there is nothing to choose. Nor with one language."""
         super().__init__(*args, **kwargs)
+        if len(languages()) == 1:
+            del self.fields["language"]
         ways = [(Channel.EMAIL, _("By e-mail"), email), (Channel.SMS, _("By text message"), number)]
         choices_of(self, "channel").choices = [
             (way.value, format_html('{}<span class="desc">{}</span>', label, address)) for way, label, address in ways if address
         ]
         tick = icon("check2")
         choices_of(self, "wanted").choices = [(kind.value, format_html("{}{}", tick, KINDS[kind])) for kind in DECLINABLE]
-        self.helper = helper(Field("channel", wrapper_class="segments stack wide"), Field("wanted", wrapper_class="chips wide"))
+        looks = {"channel": "segments stack wide", "language": "segments stack wide", "wanted": "chips wide"}
+        self.helper = helper(*(Field(name, wrapper_class=look) for name, look in looks.items() if name in self.fields))
 
     @property
     def declined(self) -> set[str]:

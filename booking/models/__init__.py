@@ -4,6 +4,7 @@ from booking.models.change import Change
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.notice_rule import NoticeRule
+from booking.models.notice_text import NoticeText
 from booking.models.notification import Notification
 from booking.models.reach import Reach
 from booking.models.repair import Repair, Replacement
@@ -21,6 +22,7 @@ __all__ = [
     "Hold",
     "Link",
     "NoticeRule",
+    "NoticeText",
     "Notification",
     "Offer",
     "PlannedDate",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import css_inline
 from django.conf import settings
@@ -16,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
-from booking.enums import DECLINABLE, Channel, NotificationKind
+from booking.enums import DECLINABLE, TO_CLIENTS, Channel, NotificationKind
 from booking.ical import calendar, host
 from booking.models import Link, Notification
 from booking.notifications import about_offers, about_reminders, about_repairs, about_reviews, about_sessions
@@ -24,6 +23,7 @@ from booking.notifications.channels import stop_token
 from booking.notifications.contents import Contents
 from booking.notifications.gsm7 import fold
 from booking.notifications.sms import Sms
+from booking.notifications.texts import OwnWords, own_words
 
 #: By kind, who tells what a notice says; None means that it is no longer true.
 TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
@@ -54,6 +54,15 @@ class Written:
     sms: Sms | None = None
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A notice in words, addressed to nobody yet. ``page`` is the HTML of a mail; a text message has only a text."""
+
+    subject: str
+    text: str
+    page: str = ""
+
+
 def written(notice: Notification, now: datetime) -> Written | None:
     """A notice in words, for its channel; None when nothing of it is true any more.
 
@@ -63,44 +72,55 @@ def written(notice: Notification, now: datetime) -> Written | None:
     if contents is None:
         return None
     token = _link(notice, contents.link_until)
-    site = settings.SITE_URL.rstrip("/")
+    stop = stop_token(notice) if notice.kind in DECLINABLE else ""
+    language = notice.client.written_in if notice.kind in TO_CLIENTS else settings.LANGUAGE_CODE
+    with translation.override(language):
+        own = own_words(notice.kind, notice.channel, language, contents)
+        draft = drafted(notice.kind, notice.channel, contents, own, token=token, stop=stop)
+        kept = _kept(draft.text, token, stop)
+        if notice.channel == Channel.SMS:
+            return Written("", kept, sms=Sms(notice.pk, notice.recipient, draft.text))
+        return Written(draft.subject, kept, email=_email(notice, contents, draft, stop, now))
+
+
+def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token: str, stop: str) -> Draft:
+    """A notice in words, in the language that is active. ``token`` and ``stop`` make its links; without ``stop`` none of that."""
     context = {
         **contents.context,
         "practice": contents.practice,
-        "link": site + reverse("booking:link", args=[token]),
-        "stop": site + reverse("booking:stop", args=[stop_token(notice)]) if notice.kind in DECLINABLE else "",
+        "own": own,
+        "link": _address("booking:link", token),
+        "stop": _address("booking:stop", stop) if stop else "",
     }
-    with translation.override(settings.LANGUAGE_CODE):
-        if notice.channel == Channel.SMS:
-            return _sms(notice, context, token)
-        return _email(notice, contents, context, token, now)
+    if channel == Channel.SMS:
+        return Draft("", fold(" ".join(render_to_string(f"emails/{kind}/sms.txt", context).split())))
+    subject = own.subject or " ".join(render_to_string(f"emails/{kind}/subject.txt", context).split())
+    text = render_to_string(f"emails/{kind}/body.txt", context)
+    page = render_to_string(f"emails/{kind}/body.html", {**context, "subject": subject})
+    return Draft(subject, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", _inliner().inline(page))
 
 
-def _sms(notice: Notification, context: Mapping[str, Any], token: str) -> Written:
-    text = fold(" ".join(render_to_string(f"emails/{notice.kind}/sms.txt", context).split()))
-    return Written("", _kept(text, token, context["stop"]), sms=Sms(notice.pk, notice.recipient, text))
+def _address(name: str, token: str) -> str:
+    return str(settings.SITE_URL).rstrip("/") + reverse(name, args=[token])
 
 
-def _email(notice: Notification, contents: Contents, context: Mapping[str, Any], token: str, now: datetime) -> Written:
+def _email(notice: Notification, contents: Contents, draft: Draft, stop: str, now: datetime) -> EmailMultiAlternatives:
     """Text, HTML beside it, and a calendar part.
 
     About one session the calendar part is an invitation, which calendars update and remove by themselves; about several it
     is a file to keep, because an invitation may speak of one event only (RFC 5546).
     """
-    subject = " ".join(render_to_string(f"emails/{notice.kind}/subject.txt", context).split())
-    text = render_to_string(f"emails/{notice.kind}/body.txt", context)
-    page = render_to_string(f"emails/{notice.kind}/body.html", {**context, "subject": subject})
     email = EmailMultiAlternatives(
-        subject=subject,
-        body=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n",
+        subject=draft.subject,
+        body=draft.text,
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[notice.recipient],
         reply_to=[contents.practice.email] if contents.practice.email else None,
-        headers=_headers(notice, context["stop"]),
+        headers=_headers(notice, stop),
     )
-    email.attach_alternative(_inliner().inline(page), "text/html")
+    email.attach_alternative(draft.page, "text/html")
     _attach_calendar(email, contents, now)
-    return Written(subject, _kept(str(email.body), token, context["stop"]), email=email)
+    return email
 
 
 def _kept(text: str, token: str, stop: str) -> str:
@@ -113,7 +133,10 @@ def _headers(notice: Notification, stop: str) -> dict[str, str]:
     """The identity of the message, which stays when it is sent again, and the one click that stops its kind (RFC 8058)."""
     headers = {"Message-ID": f"<{notice.pk}@{host()}>", "Auto-Submitted": "auto-generated"}
     if stop:
-        headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        headers |= {
+            "List-Unsubscribe": f"<{_address('booking:stop', stop)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     return headers
 
 

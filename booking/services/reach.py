@@ -12,8 +12,14 @@ from booking.models import Reach
 from clients.models import Client
 
 
-def choose(client: Client, *, channel: Channel, declined: Collection[str]) -> Reach:
-    """By which channel a client is told, and which kinds they do without; kinds that cannot be declined are ignored."""
+@transaction.atomic
+def choose(client: Client, *, channel: Channel, declined: Collection[str], language: str) -> Reach:
+    """By which channel and in which language a client is told, and which kinds they do without.
+
+    Kinds that cannot be declined are ignored; an empty language is the practice's own.
+    """
+    client.language = language
+    client.save(update_fields=["language"])
     kinds = [kind.value for kind in DECLINABLE if kind in declined]
     reach, _made = Reach.objects.update_or_create(client=client, defaults={"channel": channel, "declined": kinds})
     return reach

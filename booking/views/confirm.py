@@ -120,7 +120,7 @@ def _named(request: HttpRequest, hold: Hold, now: datetime) -> HttpResponse:
 def _sign_in_and_book(
     request: HttpRequest, hold: Hold, email: str, details: dict[str, str], form: ConfirmForm, now: datetime
 ) -> HttpResponse:
-    client = register_client(email=email, name=details["name"] or email, phone=details["phone"])
+    client = register_client(email=email, name=details["name"] or email, phone=details["phone"], language=request.LANGUAGE_CODE)
     user = client.user
     if user is None or not user.is_active:
         raise Http404

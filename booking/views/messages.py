@@ -36,10 +36,19 @@ def choices(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         email=client.email,
         number=number,
-        initial={"channel": reach.channel if number else Channel.EMAIL, "wanted": wanted},
+        initial={
+            "channel": reach.channel if number else Channel.EMAIL,
+            "wanted": wanted,
+            "language": client.written_in,
+        },
     )
     if form.is_bound and form.is_valid():
-        choose(client, channel=Channel(form.cleaned_data["channel"]), declined=form.declined)
+        choose(
+            client,
+            channel=Channel(form.cleaned_data["channel"]),
+            declined=form.declined,
+            language=form.cleaned_data.get("language", client.language),
+        )
         messages.success(request, _("Kept. From now on we write to you like this."))
         return redirect("booking:messages")
     context = {"page": "sessions", "form": form, "reach": reach, "client": client}

@@ -69,6 +69,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name.partition(" ")[0]
 
 
+def languages() -> list[tuple[str, str]]:
+    """The languages in which the practice writes."""
+    return [(code, str(name)) for code, name in settings.LANGUAGES]
+
+
 class Client(models.Model):
     """Who is treated. A client of the desk need not have a sign-in; one who booked in a browser has."""
 
@@ -84,6 +89,9 @@ class Client(models.Model):
     name = models.CharField(_("name"), max_length=120)
     email = models.EmailField(_("e-mail"), blank=True)
     phone = PhoneNumberField(_("phone"), blank=True)
+    language = models.CharField(
+        _("language"), max_length=12, choices=languages, blank=True, help_text=_("Of our messages. Empty: the practice's own.")
+    )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
 
     class Meta:
@@ -97,3 +105,8 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def written_in(self) -> str:
+        """The language of our messages to them; the practice's own where they chose none, or one we no longer write."""
+        return self.language if self.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE

@@ -17,16 +17,17 @@ BOOKING_CONSENT = (
 
 
 @transaction.atomic
-def register_client(*, email: str, name: str, phone: str = "") -> Client:
+def register_client(*, email: str, name: str, phone: str = "", language: str = "") -> Client:
     """The client who owns a proved e-mail address; created, with a sign-in, when there is none yet.
 
-    What is already known of a client is never overwritten by what was typed.
+    ``language``: a code, in which we write to them. What is already known of a client is never overwritten by what was typed.
     """
     user, _created = User.objects.get_or_create(email=email.strip().lower(), defaults={"name": name})
     if not user.has_usable_password() and not user.password:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    client, _created = Client.objects.get_or_create(user=user, defaults={"name": name, "email": user.email, "phone": phone})
+    details = {"name": name, "email": user.email, "phone": phone, "language": language}
+    client, _created = Client.objects.get_or_create(user=user, defaults=details)
     return client
 
 

@@ -68,7 +68,9 @@ def test_a_session_over_the_autumn_night_keeps_its_length(now):
 
 @pytest.mark.django_db
 def test_an_event_says_what_where_with_whom_and_how_to_reach_the_practice(now):
-    appointment = AppointmentFactory(sequence=2, therapist__name="Tess Oduya", treatment__name="Two areas; short, neutral")
+    appointment = AppointmentFactory(
+        sequence=2, therapist__name="Tess Oduya", treatment__neutral_name="Two areas; short, neutral"
+    )
 
     [event] = icalendar.Calendar.from_ical(ical.calendar([appointment], now=now)).events
 
@@ -78,6 +80,16 @@ def test_an_event_says_what_where_with_whom_and_how_to_reach_the_practice(now):
     assert event["LOCATION"] == "Linden Street Practice"
     assert event["DESCRIPTION"] == "020 7946 0010\ndesk@example.org"
     assert "ATTENDEE" not in event
+
+
+@pytest.mark.django_db
+def test_an_event_is_a_session_and_nothing_more_where_no_neutral_name_was_chosen(now):
+    named = {"treatment__name": "Jaw and neck", "treatment__neutral_name": ""}
+    appointment = AppointmentFactory(therapist__name="Tess Oduya", **named)
+
+    [event] = icalendar.Calendar.from_ical(ical.calendar([appointment], now=now)).events
+
+    assert event["SUMMARY"] == "Session with Tess Oduya"
 
 
 @pytest.mark.django_db

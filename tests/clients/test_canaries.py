@@ -13,12 +13,16 @@ from django.core.cache import cache
 from django.db import connection
 from django.urls import reverse
 
+from booking.enums import TO_CLIENTS, Channel, NotificationKind
+from booking.models import NoticeText
+from booking.models.notice_text import PLACEHOLDERS
 from booking.notifications.delivery import send_due
 from booking.services.appointments import book_appointment
-from clients.models import Question, Questionnaire
+from clients.models import Question, Questionnaire, Response
 from clients.models.questionnaire import QuestionType
 from clients.services.consents import health_data_question, record_agreement
 from clients.services.responses import flags_of, open_response, read_response
+from tests.booking.notifications.every_kind import in_words, one_of_each, whole
 from tests.clients.answers import WELL
 from tests.factories import AppointmentFactory, UserFactory
 
@@ -147,6 +151,40 @@ def test_no_word_is_in_a_dump_of_the_database_the_logs_the_cache_or_a_mail(plant
     assert "Ada" in places["mail"]
     for name, text in places.items():
         assert [word for word in words if word in text or hexed(word) in text] == [], name
+
+
+def test_no_word_is_in_a_notice_of_any_kind_by_any_channel(planted, practice, now):
+    response, words = planted
+    practice.treatment.description = words[0]
+    practice.treatment.name, practice.treatment.neutral_name = f"Relief of {words[2]}", "Session"
+    practice.treatment.save()
+    practice.tess.focus = practice.tess.about = words[1]
+    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    notices = one_of_each(practice, now, because=words[3])
+    NoticeText.objects.bulk_create(
+        NoticeText(
+            location=practice.tess.location, kind=kind, channel=channel, opening=" ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        )
+        for kind in TO_CLIENTS
+        for channel in Channel
+    )
+    Response.objects.filter(pk=response.pk).update(
+        state="draft", submitted_at=None, severity=""
+    )  # or nobody would be asked for it any more
+
+    said = {
+        (kind, channel): whole(in_words(notice, now, channel))
+        for kind, notice in notices.items()
+        for channel in Channel
+        if channel == Channel.EMAIL or kind in TO_CLIENTS
+    }
+
+    assert len(words) >= 50
+    assert {kind for kind, _channel in said} == set(NotificationKind)
+    for place, text in said.items():
+        assert "Tess" in text or "Linden Street Practice" in text, place
+        assert [word for word in words if word in text] == [], place
 
 
 def test_an_error_page_and_its_log_line_hold_no_answer(practice, intake, client, now, caplog):

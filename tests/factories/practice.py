@@ -66,7 +66,7 @@ class TreatmentFactory(DjangoModelFactory[Treatment]):
         skip_postgeneration_save = True
 
     location = factory.SubFactory(LocationFactory)
-    name = "Two areas"
+    name = neutral_name = "Two areas"
     length = timedelta(minutes=30)
     turnaround = timedelta(minutes=10)
     step = timedelta(minutes=15)

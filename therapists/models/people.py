@@ -137,6 +137,12 @@ class Treatment(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     location = models.ForeignKey(Location, models.PROTECT, related_name="treatments", verbose_name=_("location"))
     name = models.CharField(_("name"), max_length=120)
+    neutral_name = models.CharField(
+        _("name in messages"),
+        max_length=60,
+        blank=True,
+        help_text=_("In mails, text messages and calendars, which others may read. Empty: “session”."),
+    )
     description = models.CharField(_("description"), max_length=300, blank=True)
     length = models.DurationField(_("length"), help_text=_("Of the session itself, like 00:30:00."))
     preparation = models.DurationField(
@@ -214,6 +220,11 @@ class Treatment(models.Model):
                 raise ValidationError({field: _("Use whole minutes.")})
         if self.horizon is not None and self.horizon % timedelta(days=1):
             raise ValidationError({"horizon": _("Use whole days.")})
+
+    @property
+    def told_as(self) -> str:
+        """What it is called where others may read it: by the name the practice chose for that, and never by its own."""
+        return self.neutral_name or gettext("session")
 
     @property
     def minutes(self) -> int:

@@ -574,6 +574,7 @@ def _users(therapists: list[Therapist], client: Client) -> str:
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
             | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer", "change_repair"))
             | Q(codename__in=("add_client", "change_client"))
+            | Q(codename__in=("add_noticetext", "change_noticetext", "delete_noticetext"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
