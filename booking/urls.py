@@ -30,6 +30,7 @@ urlpatterns = [
     path("sessions/sign-in/", sessions.sign_in_by_code, name="sign_in"),
     path("sessions/<uuid:pk>/session.ics", sessions.session_calendar, name="session_calendar"),
     path("sessions/series/<uuid:pk>/series.ics", sessions.series_calendar, name="series_calendar"),
+    path("sessions/<uuid:pk>/coming/", changes.coming, name="coming"),
     path("sessions/<uuid:pk>/move/", changes.move, name="move"),
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),

@@ -34,6 +34,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:sign_in": dict.fromkeys(PEOPLE, (302, 302)) | {"anonymous": (200, 422)},
     "booking:session_calendar": ADA_ONLY_READ,
     "booking:series_calendar": ADA_ONLY_READ,
+    # hers is on hold until a doctor has said something
+    "booking:coming": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 409)},
     "booking:move": ADA_ONLY_READ,
     # at a start that is offered; what is posted there lacks what to move
     "booking:confirm_move": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
