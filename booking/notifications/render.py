@@ -77,6 +77,8 @@ def written(notice: Notification, now: datetime) -> Written | None:
 
 
 def _sms(notice: Notification, context: Mapping[str, Any], token: str) -> Written:
+    """One line. It asks for an answer only where answers come in (``is_read``): their carrier signs with our secret."""
+    context = {**context, "is_read": bool(settings.SMS_SECRET)}
     text = fold(" ".join(render_to_string(f"emails/{notice.kind}/sms.txt", context).split()))
     return Written("", _kept(text, token, context["stop"]), sms=Sms(notice.pk, notice.recipient, text))
 
@@ -120,7 +122,7 @@ def _headers(notice: Notification, stop: str) -> dict[str, str]:
 def _link(notice: Notification, until: datetime) -> str:
     """A fresh token for the link of a notice; an older one stops working."""
     link = Link(notification=notice)
-    token = link.renew(until)
+    token = link.renew(until, is_short=notice.channel == Channel.SMS)
     Link.objects.bulk_create(
         [link], update_conflicts=True, unique_fields=["notification"], update_fields=["token_hash", "expires_at"]
     )
