@@ -2,6 +2,7 @@ from django.urls import path
 
 from booking.views import (
     asking,
+    carrier,
     changes,
     choose,
     confirm,
@@ -51,6 +52,8 @@ urlpatterns = [
     path("repair/<uuid:pk>/", repairs.repair, name="repair"),
     path("sessions/messages/", messages.choices, name="messages"),
     path("stop/<str:token>/", messages.stop, name="stop"),
+    path("hooks/sms/", carrier.replies, name="sms_replies"),
+    path("hooks/sms/reports/", carrier.reports, name="sms_reports"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),
