@@ -82,7 +82,6 @@ def _confirm_reminded(number: str, now: datetime) -> None:
     last = reminders.order_by("-sent_at").values("sent_at")[:1]
     together = reminders.filter(sent_at__gte=Subquery(last) - TOGETHER, client__phone=number)
     for notice in together.select_related("appointment").order_by("client", "pk"):
-        session = notice.appointment
-        if session is not None and session.sequence == notice.sequence:
-            with suppress(CannotChange):
-                confirm_coming(session, by=None, now=now, reason=_("By text message"))
+        assert notice.appointment is not None  # what a reminder is about
+        with suppress(CannotChange):
+            confirm_coming(notice.appointment, sequence=notice.sequence, by=None, now=now, reason=_("By text message"))

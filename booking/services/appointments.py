@@ -114,15 +114,18 @@ def set_status(
 
 
 @transaction.atomic
-def confirm_coming(appointment: Appointment, *, by: User | None, now: datetime, reason: str = "") -> Appointment:
+def confirm_coming(appointment: Appointment, *, sequence: int, by: User | None, now: datetime, reason: str = "") -> Appointment:
     """Its client says that they are coming. Twice is the same as once.
 
-    ``by`` is nobody where only a link was opened or a text message came. Raises CannotChange for a session that has begun or is
-    gone, and OnHold; nothing is written then. What is said never tells more than that something is still needed.
+    ``sequence`` is the version of the time they were told of. ``by`` is nobody where only a link was opened or a text message
+    came. Raises CannotChange for a session that was moved since, has begun or is gone, and OnHold; nothing is written then. What
+    is said never tells more than that something is still needed.
     """
     current = _locked(appointment)
     if current.status not in CHANGEABLE or current.starts_at <= now:
         raise CannotChange(_("This session has begun, or is no longer booked. Nothing was changed."))
+    if current.sequence != sequence:
+        raise CannotChange(_("This session was moved in the meantime. Nothing was changed; here is when it is now."))
     if current.status == AppointmentStatus.CONFIRMED:
         return current
     try:

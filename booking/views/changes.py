@@ -5,6 +5,7 @@ Nothing changes before the last press; every press that could do harm twice has 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -75,7 +76,7 @@ def coming(request: HttpRequest, pk: UUID) -> HttpResponse:
     now = timezone.now()
     session = _session(request, pk, now)
     try:
-        confirm_coming(session, by=actor(request), now=now)
+        confirm_coming(session, sequence=_version_read(request), by=actor(request), now=now)
     except BookingError as refusal:
         return sessions_page(request, now, problem=str(refusal))
     said = _("Thank you. We expect you on %(day)s at %(time)s.")
@@ -246,6 +247,12 @@ def _session(request: HttpRequest, pk: UUID, now: datetime) -> Appointment:
     if session is None:
         raise Http404
     return session
+
+
+def _version_read(request: HttpRequest) -> int:
+    """The version of the time that stood on the page; none that ever was for a page that is not ours."""
+    said = request.POST.get("version", "")
+    return int(said) if re.fullmatch(r"[0-9]{1,9}", said) else -1
 
 
 def _is_ahead(session: Appointment, now: datetime) -> bool:

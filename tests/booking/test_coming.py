@@ -45,7 +45,7 @@ class TestImComing:
         session = book()
 
         for _press in range(2):
-            confirm_coming(session, by=practice.ada.user, now=now)
+            confirm_coming(session, sequence=0, by=practice.ada.user, now=now)
 
         [entry] = AuditEntry.objects.filter(action=AuditAction.STATUS)
         assert status_of(session) == AppointmentStatus.CONFIRMED
@@ -57,7 +57,7 @@ class TestImComing:
         session = book()
 
         with pytest.raises(CannotChange):
-            confirm_coming(session, by=None, now=at)
+            confirm_coming(session, sequence=0, by=None, now=at)
 
         assert status_of(session) == AppointmentStatus.BOOKED
 
@@ -68,7 +68,7 @@ class TestImComing:
 
         for session in (gone, there):
             with pytest.raises(CannotChange):
-                confirm_coming(session, by=None, now=now)
+                confirm_coming(session, sequence=0, by=None, now=now)
 
         assert [status_of(gone), status_of(there)] == ["cancelled", "arrived"]
 
@@ -77,14 +77,14 @@ class TestImComing:
         on_hold(practice.ada, now)
 
         with pytest.raises(OnHold) as refused:
-            confirm_coming(session, by=None, now=now)
+            confirm_coming(session, sequence=0, by=None, now=now)
 
         assert status_of(session) == AppointmentStatus.BOOKED
         assert not re.search("hold|clearance|doctor|health|form", str(refused.value))
 
     def test_a_session_moved_since_is_asked_about_anew_and_undoing_the_move_puts_that_back(self, book, practice, now):
         session = book()
-        confirm_coming(session, by=practice.ada.user, now=now)
+        confirm_coming(session, sequence=0, by=practice.ada.user, now=now)
 
         to_ten = [Move(session, practice.tess.pk, NINE + timedelta(hours=1))]
         change = move_sessions(to_ten, by=practice.ada.user, now=now, undo_for=timedelta(minutes=3))
@@ -108,9 +108,9 @@ class TestThePress:
         with time_machine.travel(at, tick=False):
             return browser.get(path)
 
-    def press(self, browser, session, at=DUE):
+    def press(self, browser, session, at=DUE, **read):
         with time_machine.travel(at, tick=False):
-            return browser.post(reverse("booking:coming", args=[session.pk]), follow=True)
+            return browser.post(reverse("booking:coming", args=[session.pk]), {"version": 0} | read, follow=True)
 
     def test_it_confirms_and_says_so(self, ada, book):
         session = book()
@@ -167,6 +167,23 @@ class TestThePress:
         assert answer.status_code == 409
         assert "This session has begun, or is no longer booked." in text(answer)
 
+    @pytest.mark.parametrize("version", ["0", "", "2", "²", "9" * 40])
+    def test_from_a_page_that_shows_another_time_than_the_session_has_now_it_is_refused_in_words(
+        self, ada, book, practice, now, version
+    ):
+        session = book()
+        move_sessions([Move(session, practice.tess.pk, NINE + timedelta(hours=1))], by=practice.finn, now=now)
+
+        answer = self.press(ada, session, version=version)
+
+        assert answer.status_code == 409
+        assert "This session was moved in the meantime." in text(answer)
+        assert "10:00–10:30" in text(answer)
+        assert 'name="version" value="1"' in answer.content.decode()
+        assert status_of(session) == AppointmentStatus.BOOKED
+        assert self.press(ada, session, version="1").status_code == 200
+        assert status_of(session) == AppointmentStatus.CONFIRMED
+
     def test_the_link_of_the_reminder_leads_to_the_button_and_opening_it_confirms_nothing(
         self, client, book, rule, practice, now, mailoutbox
     ):
@@ -190,13 +207,13 @@ class TestThePress:
         assert [status_of(session), status_of(other)] == ["confirmed", "booked"]
 
     def test_the_therapist_reads_it_in_words(self, client, book, tess):
-        confirm_coming(book(), by=None, now=DUE)
+        confirm_coming(book(), sequence=0, by=None, now=DUE)
         client.force_login(tess)
 
         assert "· confirmed" in text(self.page(client, DUE, "/therapist/"))
 
     def test_who_is_confirmed_or_on_hold_is_not_asked_by_the_reminder(self, intake, book, rule, practice, now, mailoutbox):
-        confirm_coming(book(), by=None, now=now)
+        confirm_coming(book(), sequence=0, by=None, now=now)
         book(client=practice.bo, therapist=practice.jonas)
         on_hold(practice.bo, now)
         queue_due(DUE)
