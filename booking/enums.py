@@ -203,6 +203,15 @@ class Channel(TextChoices):
     SMS = "sms", _("text message")
 
 
+class TextMeaning(TextChoices):
+    """What a client's text message says to us."""
+
+    COMING = "coming", _("is coming")
+    STOP = "stop", _("no more text messages")
+    START = "start", _("text messages again")
+    OTHER = "other", _("something else")
+
+
 class RuleChannel(TextChoices):
     PREFERRED = "preferred", _("the way the client prefers")
     OTHER = "other", _("the other way, where there is one")

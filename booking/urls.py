@@ -2,6 +2,7 @@ from django.urls import path
 
 from booking.views import (
     asking,
+    carrier,
     changes,
     choose,
     clients,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("sessions/sign-in/", sessions.sign_in_by_code, name="sign_in"),
     path("sessions/<uuid:pk>/session.ics", sessions.session_calendar, name="session_calendar"),
     path("sessions/series/<uuid:pk>/series.ics", sessions.series_calendar, name="series_calendar"),
+    path("sessions/<uuid:pk>/coming/", changes.coming, name="coming"),
     path("sessions/<uuid:pk>/move/", changes.move, name="move"),
     path("sessions/<uuid:pk>/move/confirm/", changes.confirm_move, name="confirm_move"),
     path("sessions/<uuid:pk>/cancel/", changes.cancel, name="cancel"),
@@ -60,6 +62,8 @@ urlpatterns = [
     path("repair/<uuid:pk>/", repairs.repair, name="repair"),
     path("sessions/messages/", messages.choices, name="messages"),
     path("stop/<str:token>/", messages.stop, name="stop"),
+    path("hooks/sms/", carrier.replies, name="sms_replies"),
+    path("hooks/sms/reports/", carrier.reports, name="sms_reports"),
     path("l/<str:token>/", links.open_link, name="link"),
     path("booked/<uuid:pk>/", confirm.booked, name="booked"),
     path("booked/<uuid:pk>/undo/", confirm.undo_booked, name="undo_booked"),

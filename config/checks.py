@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from booking.notifications.sms import sms_sender
 from clients.crypto import HOW_TO_MAKE_A_KEY, Keyring, KeysRefused
 
 
@@ -38,6 +39,19 @@ def broker_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="unknot.E003",
         )
     ]
+
+
+@register()
+def text_messages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.SMS_URL:
+        return []
+    try:
+        sms_sender()
+    except ValueError as refusal:
+        return [Error(str(refusal), hint="Leave SMS_URL empty to send no text messages.", id="unknot.E005")]
+    if settings.SMS_SECRET or not settings.SMS_URL.startswith("http"):
+        return []
+    return [Error("SMS_SECRET is empty.", hint="Set it to a long random text that the receiver knows.", id="unknot.E006")]
 
 
 @register()

@@ -34,6 +34,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:sign_in": dict.fromkeys(PEOPLE, (302, 302)) | {"anonymous": (200, 422)},
     "booking:session_calendar": ADA_ONLY_READ,
     "booking:series_calendar": ADA_ONLY_READ,
+    # hers is on hold until a doctor has said something
+    "booking:coming": dict.fromkeys(PEOPLE, (405, 404)) | {"ada": (405, 409)},
     "booking:move": ADA_ONLY_READ,
     # at a start that is offered; what is posted there lacks what to move
     "booking:confirm_move": dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 422)},
@@ -51,6 +53,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:repair": ADA_ONLY_PAGE,
     "booking:messages": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:stop": dict.fromkeys(PEOPLE, (410, 410)),  # for a token that never was
+    # for carriers only, by their signature
+    "booking:sms_replies": dict.fromkeys(PEOPLE, (405, 403)),
+    "booking:sms_reports": dict.fromkeys(PEOPLE, (405, 403)),
     "booking:link": dict.fromkeys(PEOPLE, (410, 405)),  # for a token that never was
     # only clients have forms; who is not signed in is asked to
     "intake:overview": dict.fromkeys(PEOPLE, (404, 404)) | {"anonymous": (302, 302), "ada": (200, 302), "bo": (200, 422)},

@@ -159,6 +159,7 @@ def address(name, world):
         "booking:decide": world.session,
         "booking:clear": world.session,
         "booking:series_calendar": world.hers,
+        "booking:coming": world.session,
         "booking:move": world.session,
         "booking:confirm_move": world.session,
         "booking:cancel": world.session,

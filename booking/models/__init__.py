@@ -1,3 +1,4 @@
+from booking.models.answer import TextAnswer
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
 from booking.models.change import Change
@@ -31,5 +32,6 @@ __all__ = [
     "Replacement",
     "Series",
     "SessionFlag",
+    "TextAnswer",
     "WaitlistEntry",
 ]

@@ -42,9 +42,12 @@ class Link(models.Model):
     def __str__(self) -> str:
         return str(self.notification)
 
-    def renew(self, expires_at: datetime) -> str:
-        """Give it a fresh random token (256 bits), which is returned and forgotten. An older token stops working."""
-        token = secrets.token_urlsafe(32)
+    def renew(self, expires_at: datetime, *, is_short: bool = False) -> str:
+        """Give it a fresh random token, which is returned and forgotten. An older token stops working.
+
+        It has 256 bits; ``is_short``: 128, for a text message, where each sign costs.
+        """
+        token = secrets.token_urlsafe(16 if is_short else 32)
         self.token_hash = hash_of(token)
         self.expires_at = expires_at
         return token

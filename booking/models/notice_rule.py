@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import DERIVED, Night, NotificationKind, RuleChannel
+
+
+class NoticeRuleQuerySet(models.QuerySet["NoticeRule"]):
+    def longest_reminders(self) -> dict[UUID, timedelta]:
+        """By location, how long before a session its first reminder leaves."""
+        reminders = self.filter(kind=NotificationKind.REMINDER, is_on=True).order_by()
+        return dict(reminders.values_list("location").annotate(Max("lead")))
 
 
 class NoticeRule(models.Model):
@@ -36,6 +43,8 @@ class NoticeRule(models.Model):
     is_on = models.BooleanField(_("in use"), default=True)
     # a notice that would have been due before that is not sent any more
     since = models.DateTimeField(_("in use since"), default=timezone.now, editable=False)
+
+    objects = NoticeRuleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("rule for notices")

@@ -73,6 +73,8 @@ class Notification(models.Model):
     created_at = models.DateTimeField(_("made"), editable=False)
     due_at = models.DateTimeField(_("due"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    # when its carrier reported that a text message arrived
+    delivered_at = models.DateTimeField(_("arrived"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     # until then it is the business of whoever claimed it
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -122,6 +124,10 @@ class Notification(models.Model):
         indexes = [
             # due notices, oldest first: what the sender claims and /readyz watches
             models.Index(fields=["due_at"], condition=Q(state="queued"), name="notification_due"),
+            # which reminder a text message answers
+            models.Index(
+                fields=["recipient", "-sent_at"], condition=Q(kind="reminder", channel="sms"), name="notification_reminded"
+            ),
             # claimed by somebody who is gone
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="notification_leased"),
         ]

@@ -20,6 +20,15 @@ class ReachManager(models.Manager["Reach"]):
         if Client.objects.filter(pk=client_id, email=address).exists():
             self.update_or_create(client_id=client_id, defaults={"bounced": address, "bounced_at": now})
 
+    def note_unreached(self, number: str, now: datetime) -> None:
+        """A number (E.164) that no text message reaches; of whoever has it."""
+        for client in Client.objects.filter(phone=number):
+            self.update_or_create(client=client, defaults={"unreached": number, "unreached_at": now})
+
+    def note_reached(self, number: str) -> None:
+        """Text messages arrive at a number (E.164), or come from there."""
+        self.filter(unreached=number).update(unreached="", unreached_at=None)
+
 
 class Reach(models.Model):
     """One client's choices. Without a row: by e-mail, and everything."""
@@ -39,6 +48,9 @@ class Reach(models.Model):
     # the number from which STOP came
     stopped = models.CharField(_("number that wants no messages"), max_length=20, blank=True)
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
+    # the number that a message could not be delivered to; tried again where there is no other way
+    unreached = models.CharField(_("number that does not work"), max_length=20, blank=True)
+    unreached_at = models.DateTimeField(_("not delivered"), null=True, blank=True)
 
     objects = ReachManager()
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from booking.engine.recurrence import clock_changes
-from booking.enums import CHANGEABLE, AppointmentStatus, NotificationKind
-from booking.models import Appointment, Notification
+from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, NotificationKind
+from booking.models import Appointment, Notification, SessionFlag
 from booking.notifications.about_sessions import LINK_OUTLIVES
 from booking.notifications.channels import reach_of
 from booking.notifications.contents import Contents
@@ -35,9 +35,14 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "form": site + reverse("intake:overview"),
         "book": site + reverse("booking:what"),
         "is_confirmed": first.status == AppointmentStatus.CONFIRMED,
+        "is_asked": first.status == AppointmentStatus.BOOKED and not _is_on_hold(first),
     }
     sessions = [first] if notice.kind == NotificationKind.REMINDER else []
     return Contents(first.treatment.location, context, max(first.ends_at, now) + LINK_OUTLIVES, sessions, "REQUEST")
+
+
+def _is_on_hold(session: Appointment) -> bool:
+    return SessionFlag.objects.filter(appointment=session, state=FlagState.ON_HOLD).exists()
 
 
 def _holds(notice: Notification, session: Appointment, now: datetime) -> bool:

@@ -29,13 +29,16 @@ def reach_of(client: Client) -> Reach:
 
 
 def ways_to(client: Client) -> list[Way]:
-    """Every way that works, the preferred one first. Not: an address that refused, a number that sent STOP."""
+    """Every way that works, the preferred one first. Not: an address that refused, a number that sent STOP.
+
+    A number that nothing could be delivered to is tried again where there is no other way: a telephone may only have been off.
+    """
     reach = reach_of(client)
     ways = []
     if client.email and client.email != reach.bounced:
         ways.append(Way(Channel.EMAIL, client.email))
     number = number_for_texts(client)
-    if number and number != reach.stopped:
+    if number and number != reach.stopped and (number != reach.unreached or not ways):
         ways.append(Way(Channel.SMS, number))
     return sorted(ways, key=lambda way: way.channel != reach.channel)
 

@@ -17,11 +17,13 @@ from time import monotonic
 
 from django.db import transaction
 from django.db.models import Case, F, Value, When
+from django.utils.translation import gettext as _
 
-from booking.enums import OWN_VERSION, NotificationKind, NotificationState
+from booking.enums import OWN_VERSION, Channel, NotificationKind, NotificationState
 from booking.ical import GONE
 from booking.models import Notification, Reach
 from booking.models.notification import NotificationQuerySet
+from booking.notifications.channels import Way, ways_to
 from booking.notifications.errors import DeliveryError
 from booking.notifications.mail import MailServer
 from booking.notifications.reminders import is_too_late, wakes_at
@@ -190,6 +192,9 @@ def _take_up(notice: Notification, now: datetime) -> Written | None:
     message, leaves_at = None, wakes_at(current, now)
     if is_too_late(current, now):
         _lay_aside(current, NotificationState.MISSED)
+    elif not _finds_its_way(current):
+        current.last_error = _("There is no way left to reach this client.")
+        _lay_aside(current, NotificationState.FAILED)
     elif leaves_at > now:
         current.due_at = leaves_at
         _lay_aside(current, NotificationState.QUEUED)
@@ -197,13 +202,24 @@ def _take_up(notice: Notification, now: datetime) -> Written | None:
         _lay_aside(current, NotificationState.DROPPED)
     else:
         current.attempts, current.handed_at = notice.attempts, now
-        current.save(update_fields=["attempts", "handed_at"])
+        notice.channel, notice.recipient = current.channel, current.recipient
+        current.save(update_fields=["attempts", "handed_at", "channel", "recipient"])
     return message
+
+
+def _finds_its_way(notice: Notification) -> bool:
+    """A text message leaves only for a number that is still a way to its client; otherwise the notice goes the other way."""
+    if notice.channel != Channel.SMS:
+        return True
+    ways = ways_to(notice.client)
+    if ways and Way(Channel.SMS, notice.recipient) not in ways:
+        notice.channel, notice.recipient = ways[0]
+    return bool(ways)
 
 
 def _lay_aside(notice: Notification, state: NotificationState) -> None:
     notice.state, notice.lease_until = state, None
-    notice.save(update_fields=["state", "lease_until", "due_at"])
+    notice.save(update_fields=["state", "lease_until", "due_at", "last_error"])
 
 
 def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> None:
@@ -222,7 +238,9 @@ def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> Non
         doubts=F("doubts") + int(problem.perhaps_taken),
         last_error=str(problem)[:300],
     )
-    if problem.bounced:
+    if problem.bounced and notice.channel == Channel.SMS:
+        Reach.objects.note_unreached(notice.recipient, now)
+    elif problem.bounced:
         Reach.objects.note_bounce(notice.client_id, notice.recipient, now)
 
 

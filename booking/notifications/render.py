@@ -93,6 +93,8 @@ def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token
         "stop": _address("booking:stop", stop) if stop else "",
     }
     if channel == Channel.SMS:
+        # answers are asked for only where they come in: their carrier signs with our secret
+        context["is_read"] = bool(settings.SMS_SECRET)
         return Draft("", fold(" ".join(render_to_string(f"emails/{kind}/sms.txt", context).split())))
     subject = own.subject or " ".join(render_to_string(f"emails/{kind}/subject.txt", context).split())
     text = render_to_string(f"emails/{kind}/body.txt", context)
@@ -143,7 +145,7 @@ def _headers(notice: Notification, stop: str) -> dict[str, str]:
 def _link(notice: Notification, until: datetime) -> str:
     """A fresh token for the link of a notice; an older one stops working."""
     link = Link(notification=notice)
-    token = link.renew(until)
+    token = link.renew(until, is_short=notice.channel == Channel.SMS)
     Link.objects.bulk_create(
         [link], update_conflicts=True, unique_fields=["notification"], update_fields=["token_hash", "expires_at"]
     )

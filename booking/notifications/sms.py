@@ -30,6 +30,8 @@ TIMEOUT = 15  # seconds
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 #: Refusals that are only for now.
 FOR_NOW = (408, 425, 429)
+#: The refusal that is about the number itself.
+NO_SUCH_NUMBER = 410
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class WebhookSender:
             self._connection.close()
         if 200 <= answer.status < 300:
             return said
-        raise DeliveryError(said, permanent=400 <= answer.status < 500 and answer.status not in FOR_NOW)
+        permanent = 400 <= answer.status < 500 and answer.status not in FOR_NOW
+        raise DeliveryError(said, permanent=permanent, bounced=answer.status == NO_SUCH_NUMBER)
 
     def close(self) -> None:
         self._connection.close()

@@ -7,11 +7,11 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from booking.enums import NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditAction, FlagState, NotificationKind
+from booking.enums import CHANGEABLE, NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditAction, FlagState, NotificationKind
 from booking.exceptions import CannotChange, OnHold
 from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
-from booking.services.guard import Choice, Place, lock, overlap_raises, require_offered
+from booking.services.guard import Choice, Place, lock, lock_client, overlap_raises, require_offered
 from booking.services.intake import weigh
 from booking.services.policy import require_agreement, require_override
 from clients.models import Client, User
@@ -89,7 +89,9 @@ def book_appointment(
 
 
 @transaction.atomic
-def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User, now: datetime) -> Appointment:
+def set_status(
+    appointment: Appointment, status: AppointmentStatus, *, by: User | None, now: datetime, reason: str = ""
+) -> Appointment:
     """Take a session to its next state (NEXT_STATES).
 
     Raises CannotChange for any other step, and OnHold for one that a session on hold may not take.
@@ -105,11 +107,37 @@ def set_status(appointment: Appointment, status: AppointmentStatus, *, by: User,
     before = current.facts()
     current.status = status
     current.save(update_fields=["status"])
-    AuditEntry.objects.create(appointment=current, action=AuditAction.STATUS, by=by, at=now, before=before, after=current.facts())
+    AuditEntry.objects.create(
+        appointment=current, action=AuditAction.STATUS, by=by, at=now, reason=reason, before=before, after=current.facts()
+    )
     return current
 
 
+@transaction.atomic
+def confirm_coming(appointment: Appointment, *, sequence: int, by: User | None, now: datetime, reason: str = "") -> Appointment:
+    """Its client says that they are coming. Twice is the same as once.
+
+    ``sequence`` is the version of the time they were told of. ``by`` is nobody where only a link was opened or a text message
+    came. Raises CannotChange for a session that was moved since, has begun or is gone, and OnHold; nothing is written then. What
+    is said never tells more than that something is still needed.
+    """
+    current = _locked(appointment)
+    if current.status not in CHANGEABLE or current.starts_at <= now:
+        raise CannotChange(_("This session has begun, or is no longer booked. Nothing was changed."))
+    if current.sequence != sequence:
+        raise CannotChange(_("This session was moved in the meantime. Nothing was changed; here is when it is now."))
+    if current.status == AppointmentStatus.CONFIRMED:
+        return current
+    try:
+        return set_status(current, AppointmentStatus.CONFIRMED, by=by, now=now, reason=reason)
+    except OnHold:
+        raise OnHold(_("Your time stays yours, but something is still needed before it is confirmed.")) from None
+
+
 def _locked(appointment: Appointment) -> Appointment:
+    """The row as it is now; whatever else is done to the sessions of its client waits until the end of the transaction."""
+    if appointment.client_id is not None:
+        lock_client(appointment.client_id)
     return (
         Appointment.objects.select_for_update(of=("self",))
         .select_related("client", "therapist", "treatment__location")

@@ -144,8 +144,9 @@ def move_sessions(
     for current in rows.values():
         current.sequence += 1
         current.moves += current in own
+        current.status = AppointmentStatus.BOOKED  # who said that they are coming said so of the old time
     with places_change():
-        Appointment.objects.bulk_update(rows.values(), [*WHERE, "sequence", "moves"])
+        Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
     _wish(change, wishes)

@@ -36,10 +36,10 @@ def decline(client: Client, kind: str) -> Reach:
 
 
 def stop_texts(number: str, *, now: datetime) -> int:
-    """No text message to a number (E.164) any more; says for how many clients. They are told by e-mail from now on."""
+    """No text message to a number (E.164) any more; says for how many clients. They are told by the other way until START."""
     clients = Client.objects.filter(phone=number)
     for client in clients:
-        Reach.objects.update_or_create(client=client, defaults={"stopped": number, "stopped_at": now, "channel": Channel.EMAIL})
+        Reach.objects.update_or_create(client=client, defaults={"stopped": number, "stopped_at": now})
     return len(clients)
 
 

@@ -1,7 +1,11 @@
-"""Moving, cancelling and undoing, one page each. Nothing changes before the last press, and every press has its key."""
+"""Moving, cancelling and undoing, one page each, and one press to say “I'm coming”.
+
+Nothing changes before the last press; every press that could do harm twice has its key.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,9 +32,11 @@ from booking.forms.booking import ANYONE, WhenForm
 from booking.forms.changes import CancelForm, MoveForm, start_from
 from booking.models import Appointment
 from booking.queries import availability
+from booking.services.appointments import confirm_coming
 from booking.services.changes import UNDO_LASTS, cancel_sessions, move_sessions, sessions_in, undo_change
 from booking.services.policy import fixed_ones, is_late, late_ones
 from booking.services.replan import First, NewPlan, as_chosen, replan
+from booking.templatetags.unknot import clock, long_day
 from booking.views.choose import day_asked, offers_around, one_a_time, times_context
 from booking.views.sessions import sessions_page
 from therapists.models import Therapist
@@ -61,6 +67,21 @@ class Asked:
     @property
     def query(self) -> str:
         return urlencode({"scope": self.scope.value, "therapist": self.wished.pk if self.wished else ANYONE})
+
+
+@require_POST
+@never_cache
+def coming(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The client says that they are coming."""
+    now = timezone.now()
+    session = _session(request, pk, now)
+    try:
+        confirm_coming(session, sequence=_version_read(request), by=actor(request), now=now)
+    except BookingError as refusal:
+        return sessions_page(request, now, problem=str(refusal))
+    said = _("Thank you. We expect you on %(day)s at %(time)s.")
+    messages.success(request, said % {"day": long_day(session.local_date), "time": clock(session.local_time)})
+    return redirect("booking:sessions")
 
 
 @require_safe
@@ -226,6 +247,12 @@ def _session(request: HttpRequest, pk: UUID, now: datetime) -> Appointment:
     if session is None:
         raise Http404
     return session
+
+
+def _version_read(request: HttpRequest) -> int:
+    """The version of the time that stood on the page; none that ever was for a page that is not ours."""
+    said = request.POST.get("version", "")
+    return int(said) if re.fullmatch(r"[0-9]{1,9}", said) else -1
 
 
 def _is_ahead(session: Appointment, now: datetime) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from booking.access import remember_link
+from booking.enums import NotificationKind
 from booking.models import Link
 
 
@@ -25,4 +27,6 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("booking:offer", notice.offer_id)
     if notice.repair_id is not None:
         return redirect("booking:repair", notice.repair_id)
+    if notice.kind == NotificationKind.REMINDER:
+        return redirect(f"{reverse('booking:sessions')}#session-{notice.appointment_id}")
     return redirect("booking:sessions")

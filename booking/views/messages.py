@@ -31,6 +31,9 @@ def choices(request: HttpRequest) -> HttpResponse:
             raise Http404
         return redirect_to_login(request.path, login_url=settings.CLIENT_LOGIN_URL)
     reach, number = reach_of(client), number_for_texts(client)
+    has_stopped = bool(number) and number == reach.stopped
+    if has_stopped:
+        number = ""
     wanted = [kind.value for kind in DECLINABLE if kind not in reach.declined]
     form = MessagesForm(
         request.POST if request.method == "POST" else None,
@@ -51,7 +54,7 @@ def choices(request: HttpRequest) -> HttpResponse:
         )
         messages.success(request, _("Kept. From now on we write to you like this."))
         return redirect("booking:messages")
-    context = {"page": "sessions", "form": form, "reach": reach, "client": client}
+    context = {"page": "sessions", "form": form, "reach": reach, "client": client, "has_stopped": has_stopped}
     return render(request, "booking/messages.html", context, status=422 if form.is_bound else 200)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,7 +25,8 @@ from booking.engine.recurrence import ClockChange, changes_met
 from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, Outcome
 from booking.forms.codes import AddressForm, CodeForm
 from booking.ical import GONE, calendar
-from booking.models import Appointment, AuditEntry, Change, SessionFlag
+from booking.models import Appointment, AuditEntry, Change, NoticeRule, SessionFlag
+from booking.notifications.reminders import MOVED_AT_MOST
 from booking.views.asking import asks_of
 from booking.views.repairs import repairs_waiting
 from booking.views.waitlist import waiting_context
@@ -34,6 +35,8 @@ from clients.models import Client, Questionnaire, Response, User
 from clients.proof import AddressProof, sign_in
 from clients.services.responses import full_form_is_due, sheet_for_doctor
 
+#: How long before a session its client can say that they are coming, where no reminder asks earlier.
+ASKED_AT_LEAST = timedelta(days=7)
 #: The states of a session that is still to come or under way.
 AHEAD = (*CHANGEABLE, AppointmentStatus.ARRIVED, AppointmentStatus.IN_SESSION)
 
@@ -48,6 +51,7 @@ class Entry:
     outcome: Outcome
     clock_change: ClockChange | None
     can_change: bool
+    can_confirm: bool
     flag_state: str
 
 
@@ -65,7 +69,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
     """The page itself. A ``problem`` says why something could not be done."""
     seen = list(_shown(request, now))
     courses = sessions_by_series({each.series_id for each in seen if each.series_id})
-    entries = _entries(seen, courses, now)
+    entries = _entries(seen, courses, _asked_until(now), now)
     ahead = [entry for entry in entries if entry.session.status in AHEAD and entry.session.ends_at > now]
     past = [entry for entry in reversed(entries) if entry not in ahead]
     context = {
@@ -205,7 +209,23 @@ def _sheet_for_doctor(request: HttpRequest, ahead: Sequence[Entry]) -> Response 
     return sheet_for_doctor(client_of(request.user)) if on_hold else None
 
 
-def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]], now: datetime) -> list[Entry]:
+def _asked_until(now: datetime) -> Callable[[Appointment], datetime]:
+    """Until which start clients are asked whether they are coming: from some time before the first reminder of a session on."""
+    longest = NoticeRule.objects.longest_reminders()
+    return lambda session: now + max(ASKED_AT_LEAST, longest.get(session.treatment.location_id, ASKED_AT_LEAST)) + MOVED_AT_MOST
+
+
+def _can_confirm(session: Appointment, now: datetime, until: datetime) -> bool:
+    is_ahead = session.status == AppointmentStatus.BOOKED and now < session.starts_at <= until
+    return is_ahead and _flag_state(session) != FlagState.ON_HOLD
+
+
+def _entries(
+    seen: Sequence[Appointment],
+    courses: dict[UUID, list[Appointment]],
+    asked_until: Callable[[Appointment], datetime],
+    now: datetime,
+) -> list[Entry]:
     places = {row.pk: (number, len(rows)) for rows in courses.values() for number, row in enumerate(rows, 1)}
     met: dict[str, Any] = {
         zone: changes_met(ZoneInfo(zone), {each.local_date for each in seen if each.zone == zone and each.status not in GONE})
@@ -218,6 +238,7 @@ def _entries(seen: Sequence[Appointment], courses: dict[UUID, list[Appointment]]
             outcome_of(session),
             met[session.zone].get(session.local_date),
             session.status in CHANGEABLE and session.starts_at > now,
+            _can_confirm(session, now, asked_until(session)),
             _flag_state(session),
         )
         for session in seen
