@@ -69,7 +69,7 @@ class NoteForm(forms.Form):
         """What was posted in ``data``, or else ``text``, the version numbered ``seen``."""
         text = text or NoteText()
         begun = {name: getattr(text, name) for name in (*PARTS, "pain_before", "pain_after")}
-        super().__init__(data, initial={"seen": seen, "writer": uuid4(), **begun}, auto_id="note-%s")
+        super().__init__(data, initial={"seen": seen, "writer": uuid4(), **begun}, auto_id="id_note_%s")
         self.regions = regions
         for name in PARTS:
             self.fields[name] = _a_part(name, LONGEST, rows=4)
@@ -189,7 +189,7 @@ class TemplateChoice(forms.Form):
     template = forms.ChoiceField(label=_("Template"))
 
     def __init__(self, data: Any = None, *, templates: Sequence[NoteTemplate]) -> None:
-        super().__init__(data, auto_id="note-%s")
+        super().__init__(data, auto_id="id_note_%s")
         choices_of(self, "template").choices = [(str(each.pk), each.name) for each in templates]
 
 

@@ -44,6 +44,7 @@ from booking.services.notes import (
 from booking.templatetags.unknot import clock
 from clients.exceptions import NoConsent
 from clients.models import BodyRegion, User
+from clients.services.consents import withdrew_health_data
 from clients.wording import place_in_words, pressure_in_words
 from therapists.models import Therapist
 
@@ -89,6 +90,11 @@ class Page:
         return self.note.versions.first() if self.note else None
 
     @property
+    def is_shut(self) -> bool:
+        assert self.session.client is not None
+        return withdrew_health_data(self.session.client)
+
+    @property
     def may_add(self) -> bool:
         if self.note is None or not self.is_locked:
             return False
@@ -130,6 +136,9 @@ def note(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _writing(page: Page) -> HttpResponse:
+    """Raises NoConsent once the client withdrew, also where nothing was written yet."""
+    if page.is_shut:
+        raise NoConsent
     text = read_note(page.note, by=page.by, now=page.now) if page.note else NoteText()
     return _form(page, NoteForm(regions=body(), text=text, seen=page.latest.number if page.latest else 0))
 
@@ -341,16 +350,17 @@ class Said:
 
     title: str | Promise
     lines: Sequence[str]
+    is_list: bool = False
 
 
 def said(text: NoteText, regions: Regions) -> list[Said]:
     """All of a note, part by part."""
     points = [_point_in_words(point, regions) for point in text.points]
-    pains = ((_("Pain before"), text.pain_before), (_("Pain after"), text.pain_after))
+    pains = ((_("%(score)s before"), text.pain_before), (_("%(score)s after"), text.pain_after))
     return [
         *(Said(ABOUT[part][0], getattr(text, part).splitlines()) for part in PARTS),
-        Said(_("Treated points"), points),
-        *(Said(title, [] if pain is None else [_("%(score)s of 10") % {"score": pain}]) for title, pain in pains),
+        Said(_("Treated points"), points, is_list=True),
+        Said(_("Pain, 0 to 10"), [words % {"score": score} for words, score in pains if score is not None]),
     ]
 
 
@@ -361,8 +371,8 @@ def differences(text: NoteText, other: NoteText, regions: Regions) -> list[Said]
 
 
 def _point_in_words(point: Point, regions: Regions) -> str:
-    facts = [place_in_words(point.region, regions), pressure_in_words(point.pressure) if point.pressure else "", point.how]
-    return ", ".join(fact for fact in facts if fact)
+    facts = [pressure_in_words(point.pressure) if point.pressure else "", point.how]
+    return ": ".join(part for part in (place_in_words(point.region, regions), ", ".join(filter(None, facts))) if part)
 
 
 # ---- what is left to write, and templates -----------------------------------------------------------------------------------

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client as Browser
 from django.urls import reverse
 
+from booking.models import Addendum, NoteVersion
 from booking.notifications.delivery import send_due
 from booking.services.appointments import book_appointment
+from booking.services.notes import PARTS
 from clients.models import Question, Questionnaire
 from clients.models.questionnaire import QuestionType
 from clients.services.consents import health_data_question, record_agreement
@@ -83,6 +87,22 @@ def fields_of(question: Question, canaries: Canaries) -> dict[str, object]:
     return {code: "yes" if code in ("takes_any", "had_injury", "had_surgery") else WELL.get(code, "")}
 
 
+def write_note(session, tess, canaries: Canaries, now) -> list[str]:
+    """A note of a session with a canary in every field that takes words, signed over HTTP, and an addendum once it is locked."""
+    browser = Browser()
+    browser.force_login(tess)
+    address = reverse("booking:note", args=[session.pk])
+    words = {part: canaries.next() for part in PARTS} | {"point-0-region": "CALF_L", "point-0-how": canaries.next()}
+    browser.post(address, {"do": "keep", "seen": 0, "writer": uuid4(), "plan": canaries.next()})
+    browser.post(address, {"do": "sign", "seen": 0, "writer": uuid4(), "plan": canaries.next()})  # in another window
+    browser.post(address, {"do": "sign", "seen": 1, "writer": uuid4()} | words)
+    with time_machine.travel(now + timedelta(days=2), tick=False):
+        browser.force_login(tess)
+        browser.post(reverse("booking:note_addendum", args=[session.pk]), {"text": canaries.next()})
+        browser.get(address)
+    return canaries.words
+
+
 def dump() -> str:
     """Everything the database holds, table by table as pg_dump writes it."""
     with connection.cursor() as cursor:
@@ -146,6 +166,21 @@ def test_no_word_is_in_a_dump_of_the_database_the_logs_the_cache_or_a_mail(plant
     assert "request_finished" in places["logs"]
     assert "Ada" in places["mail"]
     for name, text in places.items():
+        assert [word for word in words if word in text or hexed(word) in text] == [], name
+
+
+def test_no_word_of_a_note_is_in_a_dump_of_the_database_the_logs_or_the_cache(practice, intake, now, caplog):
+    caplog.set_level(logging.DEBUG)
+    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    session = AppointmentFactory(client=practice.ada, therapist=practice.tess, treatment=practice.treatment)
+    with time_machine.travel(session.ends_at, tick=False):
+        words = write_note(session, practice.tess.user, Canaries(), session.ends_at)
+
+    kept = str([version.content for version in NoteVersion.objects.all()] + [each.text for each in Addendum.objects.all()])
+    assert sum(word in kept for word in words) == 7  # all but what the other window was shown
+    logs = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    for name, text in {"database": dump(), "logs": logs, "valkey": valkey()}.items():
         assert [word for word in words if word in text or hexed(word) in text] == [], name
 
 
