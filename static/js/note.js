@@ -26,6 +26,7 @@ class Points {
     this.chart = section.querySelector(".body-chart");
     this.select = section.querySelector("select[name='point-add']");
     this.regions = JSON.parse(document.getElementById("note-places").textContent);
+    this.words = section.dataset;
     this.changed = changed;
     section.classList.add("can-point");
     section.addEventListener("click", (event) => this.#clicked(event));
@@ -50,10 +51,12 @@ class Points {
   draw() {
     for (const part of this.chart.querySelectorAll(".bp")) part.classList.remove("cap-light", "cap-medium", "cap-firm", "cap-intense");
     for (const mark of this.chart.querySelectorAll(".mark")) mark.remove();
-    [...this.list.children].forEach((row, index) => {
+    const told = [...this.list.children].map((row, index) => {
       row.querySelector(".n").textContent = index + 1;
       this.#paint(row.dataset.region, Number(row.querySelector("select").value), index + 1);
+      return `${index + 1} ${row.querySelector("[data-place]").textContent}`;
     });
+    this.chart.setAttribute("aria-label", this.words.sayChart.replace("{spots}", told.join(", ") || this.words.sayNothing));
   }
 
   #clicked(event) {

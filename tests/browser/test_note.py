@@ -72,7 +72,7 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
 ):
     tess = signed_in(with_form.tess.user, width=width, scheme=scheme)
     tess.open("/therapist/")
-    tess.page.get_by_role("link", name=re.compile("^Note: Ada Okafor")).click()
+    tess.page.get_by_role("link", name=re.compile("^Note.*Ada Okafor")).click()
     tess.look("Ada Okafor")
 
     part(tess, "Subjective").fill("Sleeps better.")
@@ -83,6 +83,7 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
     tess.page.locator('input[name="pain_before"][value="6"]').check(force=True)
     expect(state(tess)).to_have_text("Saved 10:25")
     expect(tess.page.locator(".note-form .body-chart .mark")).to_have_text("1")
+    expect(tess.page.get_by_role("img", name="Body chart, front and back: 1 Calf (left)")).to_be_visible()
     tess.look("Ada Okafor")
     assert kept() == NoteText(subjective="Sleeps better.", points=(Point("CALF_L", 5, "three holds"),), pain_before=6)
     assert waiting(tess) == []
