@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -85,11 +86,11 @@ class Page:
         """Whether this person goes on writing it."""
         return self.is_theirs and not self.is_locked
 
-    @property
+    @cached_property
     def latest(self) -> NoteVersion | None:
         return self.note.versions.first() if self.note else None
 
-    @property
+    @cached_property
     def is_shut(self) -> bool:
         assert self.session.client is not None
         return withdrew_health_data(self.session.client)

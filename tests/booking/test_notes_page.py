@@ -176,6 +176,15 @@ class TestKeptByItself:
         assert "took back the agreement" in answer.json()["problem"]
         assert "The notes are locked away" in text(desk.get(page_of(session)))
 
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_takes_the_same_queries_however_much_it_says(self, desk, session, count, django_assert_num_queries):
+        points = {f"point-{n}-region": region for n, region in zip(range(count), ("CALF_L", "CALF_R", "JAW_L"), strict=False)}
+
+        with django_assert_num_queries(18):
+            post(desk, session, do="keep", **points)
+
+        assert len(latest(session).points) == count
+
 
 class TestTwoWindows:
     def test_the_later_one_is_shown_both_texts_and_saves_hers(self, desk, session, tess):
@@ -302,6 +311,16 @@ class TestWhoReads:
             for name in ("note", "note_print", "note_versions"):
                 assert signed_in(user).get(page_of(session, name)).status_code == 404
         assert not NoteView.objects.exists()
+
+    def test_who_takes_a_session_over_goes_on_with_its_note_and_is_on_record(self, session, tess, jonas, practice):
+        write(session, tess)
+        Appointment.objects.filter(pk=session.pk).update(therapist=practice.jonas)
+
+        assert "Sleeps better." in text(signed_in(jonas).get(page_of(session)))
+        assert NoteView.objects.get().by == jonas
+        assert post(signed_in(jonas), session, plan="Mine.", seen=1).status_code == 302
+        assert post(signed_in(tess), session, plan="Hers.", seen=2).status_code == 404
+        assert [version.by for version in NoteVersion.objects.all()] == [jonas, tess]
 
     def test_every_look_leaves_a_row_that_the_client_sees(self, session, tess, book, jonas, practice):
         write(session, tess)
