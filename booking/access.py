@@ -13,7 +13,20 @@ from django.http import HttpRequest
 
 from booking.enums import FlagState
 from booking.ical import GONE
-from booking.models import Appointment, AuditEntry, BookingRequest, Change, Hold, Link, Offer, Repair, SessionFlag, WaitlistEntry
+from booking.models import (
+    Appointment,
+    AuditEntry,
+    BookingRequest,
+    Change,
+    Hold,
+    Link,
+    Note,
+    NoteTemplate,
+    Offer,
+    Repair,
+    SessionFlag,
+    WaitlistEntry,
+)
 from booking.models.appointment import AppointmentQuerySet
 from booking.models.change import ChangeQuerySet
 from booking.models.flag import SessionFlagQuerySet
@@ -80,6 +93,21 @@ def sessions_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Appo
 def clients_treated_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Client]:
     """The clients somebody treats: those of the sessions they may read of."""
     return Client.objects.filter(pk__in=sessions_read_by(user, now).values("client"))
+
+
+def notes_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Note]:
+    """The notes somebody may read: all those about the clients whose answers they may read, whoever wrote them."""
+    return Note.objects.filter(appointment__client__in=clients_treated_by(user, now))
+
+
+def notes_added_to_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Note]:
+    """The notes somebody may add to once they are locked: those of their own sessions, while they may read them."""
+    return notes_read_by(user, now).filter(appointment__therapist=therapist_of(user))
+
+
+def note_templates_of(user: User | AnonymousUser) -> QuerySet[NoteTemplate]:
+    """A therapist's own templates."""
+    return NoteTemplate.objects.filter(therapist=therapist_of(user), therapist__isnull=False)
 
 
 def cases_of(user: User | AnonymousUser, now: datetime) -> SessionFlagQuerySet:

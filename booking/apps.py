@@ -8,6 +8,8 @@ class BookingConfig(AppConfig):
 
     def ready(self) -> None:
         from booking.services.intake import on_answers_changed  # models exist only now
-        from clients.signals import answers_changed
+        from booking.services.notes import on_readings_asked
+        from clients.signals import answers_changed, readings_asked
 
         answers_changed.connect(on_answers_changed)
+        readings_asked.connect(on_readings_asked)

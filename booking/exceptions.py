@@ -140,3 +140,25 @@ class NothingOnHold(BookingError):
 
 class DecidedMeanwhile(BookingError):
     message = _("This was decided in another window, or the answers changed since. Nothing was decided; here is how it stands.")
+
+
+class NoteChanged(BookingError):
+    """``detail`` has the ``latest`` version."""
+
+    message = _("This note was saved in another window since. Nothing is lost: your text is here, and not saved yet.")
+
+
+class NoteLocked(BookingError):
+    message = _("This note is locked by now, so it was not changed. What you wrote can be added to it, with its date.")
+
+
+class NoteStillOpen(BookingError):
+    message = _("This note is not locked yet, so it can be changed itself. Nothing was added.")
+
+
+class NothingToSign(BookingError):
+    message = _("There is nothing in this note yet. Please write something first; nothing was signed.")
+
+
+class SessionAhead(BookingError):
+    message = _("This session has not begun. What you wrote is saved; please sign it after the session.")

@@ -12,6 +12,7 @@ from booking.services.asking import clients_here_since
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
+from booking.services.notes import forget_notes
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.waitlist import lapse_offers, offer_freed
 from clients.services.retention import forget
@@ -68,5 +69,6 @@ def escalate_decisions() -> None:
 
 @shared_task
 def forget_old_answers() -> None:
-    report = forget(now=timezone.now(), here_since=clients_here_since)
-    log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients)
+    now = timezone.now()
+    report, notes = forget(now=now, here_since=clients_here_since), forget_notes(now=now)
+    log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients, notes=notes)

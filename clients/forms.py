@@ -48,6 +48,16 @@ def helper(*fields: Any) -> FormHelper:
     return made
 
 
+def places(regions: Mapping[str, BodyRegion]) -> list[tuple[str, Any]]:
+    """The parts of the body to choose from, by area, in the order of the body."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    areas = {code: region.label for code, region in regions.items() if region.treatable == BodyRegion.Treatable.GROUP}
+    for code, region in regions.items():
+        if region.treatable != BodyRegion.Treatable.GROUP:
+            groups.setdefault(areas[region.area], []).append((code, region.label))
+    return [("", _("Choose a place")), *groups.items()]
+
+
 @dataclass
 class Item:
     """One line of a list: what it is called, and the fields that belong to it."""
@@ -245,13 +255,7 @@ class SectionForm(forms.Form):
 
     def _place(self, label: Any, initial: str = "") -> forms.ChoiceField:
         """A part of the body, from a list in the order of the body."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        areas = {code: region.label for code, region in self.regions.items() if region.treatable == "group"}
-        for code, region in self.regions.items():
-            if region.treatable != "group":
-                groups.setdefault(areas[region.area], []).append((code, region.label))
-        choices = [("", _("Choose a place")), *((label, parts) for label, parts in groups.items())]
-        return forms.ChoiceField(label=label, required=False, choices=choices, initial=initial)
+        return forms.ChoiceField(label=label, required=False, choices=places(self.regions), initial=initial)
 
     def _spot(self, question: Question, number: int, item: Mapping[str, Any]) -> Item:
         base = f"{question.code}-{number}"

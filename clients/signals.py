@@ -6,3 +6,6 @@ from django.dispatch import Signal
 
 #: A client sent a form, or took the agreement back that answers are used. Arguments: ``client``, ``now``.
 answers_changed = Signal()
+
+#: Asks who read what others keep of a client's health; receivers answer with HealthView rows. Argument: ``client``.
+readings_asked = Signal()

@@ -36,6 +36,13 @@ class Pressure(IntEnum):
     FIRM = 7
     INTENSE = 8
 
+    @classmethod
+    def kind_of(cls, used: int) -> Pressure:
+        """Light, medium, firm or intense: the kind of a pressure from 1 to 8. Raises ValueError for another number."""
+        if not 1 <= used <= cls.INTENSE:
+            raise ValueError(used)
+        return next(kind for kind in cls if used <= kind)
+
 
 class Source(StrEnum):
     """What a reason comes from: a rule, a medicine's class, or a rule that only says again what classes say."""

@@ -45,7 +45,19 @@ PRESSURES = {
     Pressure.INTENSE: gettext_lazy("intense, 8"),
     None: gettext_lazy("no limit"),
 }
+#: A pressure that was used, with its kind.
+USED = {
+    Pressure.LIGHT: gettext_lazy("%(n)s, light"),
+    Pressure.MEDIUM: gettext_lazy("%(n)s, medium"),
+    Pressure.FIRM: gettext_lazy("%(n)s, firm"),
+    Pressure.INTENSE: gettext_lazy("%(n)s, intense"),
+}
 YES_NO = {"yes": gettext_lazy("yes"), "no": gettext_lazy("no"), "unsure": gettext_lazy("not sure")}
+
+
+def pressure_in_words(used: int) -> str:
+    """5, medium; from 1 to 8."""
+    return USED[Pressure.kind_of(used)] % {"n": used}
 
 
 def in_words(question: Question, value: Any, regions: Mapping[str, BodyRegion]) -> list[str]:

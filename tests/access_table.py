@@ -81,6 +81,14 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:change_away": HER_FORM | {"tess": (200, 422)},
     "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:decisions": TESS_ONLY_READ,
+    # the note of Ada's session was begun; what is posted there names no version, and it is not locked, so nothing can be added
+    "booking:note": HER_FORM | {"tess": (200, 422)},
+    "booking:note_addendum": TESS_ONLY_ACT,
+    "booking:note_print": TESS_ONLY_READ,
+    "booking:note_versions": TESS_ONLY_READ,
+    "booking:notes": TESS_ONLY_READ,
+    "booking:new_note_template": HER_FORM | {"tess": (200, 422)},
+    "booking:note_template": HER_FORM | {"tess": (200, 422)},
     # what is posted there says nothing of what a doctor said, and Ada's answers are not to be decided about but cleared
     "booking:decide": TESS_ONLY_ACT | {"tess": (405, 409)},
     "booking:clear": TESS_ONLY_ACT | {"tess": (405, 422)},

@@ -14,11 +14,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from booking.access import OWNER_KEY
 from booking.engine.recurrence import Course, Once, Phase, Weekly
 from booking.enums import Fit
-from booking.models import Repair
+from booking.models import NoteTemplate, Repair
 from booking.services.appointments import book_appointment
 from booking.services.changes import UNDO_LASTS, cancel_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
+from booking.services.notes import NoteText, save_note
 from booking.services.series import hold_course
 from booking.services.waitlist import offer_by_hand, wish
 from clients.services.consents import health_data_question, record_agreement
@@ -103,6 +104,8 @@ def world(practice, now):
             "robin": UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True),
         }
         sent, draft = forms_of(practice.ada, now)
+        begun = NoteText(subjective="Better.")
+        save_note(made.appointments[0], begun, seen=0, writer=uuid4(), by=practice.tess.user, now=now)
         yield SimpleNamespace(
             practice=practice,
             made=made.request,
@@ -115,6 +118,7 @@ def world(practice, now):
             offered=offered,
             repair=repair,
             leave=leave,
+            template=NoteTemplate.objects.create(therapist=practice.tess, name="Neck"),
             sent=sent,
             draft=draft,
             short=open_response(practice.ada, "every", now=now, session_on=NINE.date()),
@@ -156,6 +160,11 @@ def address(name, world):
         "booking:session_progress": world.session,
         "booking:before_session": world.session,
         "booking:after_session": world.session,
+        "booking:note": world.session,
+        "booking:note_addendum": world.session,
+        "booking:note_print": world.session,
+        "booking:note_versions": world.session,
+        "booking:note_template": world.template,
         "booking:decide": world.session,
         "booking:clear": world.session,
         "booking:series_calendar": world.hers,

@@ -4,6 +4,7 @@ from booking.models.audit import AuditEntry
 from booking.models.change import Change
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
+from booking.models.note import NOTES_STAY, Addendum, Note, NoteTemplate, NoteVersion, NoteView
 from booking.models.notice_rule import NoticeRule
 from booking.models.notice_text import NoticeText
 from booking.models.notification import Notification
@@ -13,6 +14,8 @@ from booking.models.series import PlannedDate, Series
 from booking.models.waitlist import FreedTime, Offer, WaitlistEntry
 
 __all__ = [
+    "NOTES_STAY",
+    "Addendum",
     "Appointment",
     "AuditEntry",
     "BookingRequest",
@@ -22,6 +25,10 @@ __all__ = [
     "FreedTime",
     "Hold",
     "Link",
+    "Note",
+    "NoteTemplate",
+    "NoteVersion",
+    "NoteView",
     "NoticeRule",
     "NoticeText",
     "Notification",

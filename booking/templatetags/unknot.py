@@ -21,9 +21,13 @@ from qrcode.main import QRCode
 
 from booking.enums import Outcome
 from booking.models import Appointment
-from booking.plans import SessionPlan
+from booking.plans import MARKS, SessionPlan
+from booking.reading import Regions
+from booking.services.notes import Point
 from booking.services.policy import deadline
 from clients.templatetags.intake import painted
+from clients.triage import Pressure
+from clients.wording import pressure_in_words
 from therapists.models import Weekday
 
 register = template.Library()
@@ -148,6 +152,22 @@ def plan_chart(plan: SessionPlan) -> SafeString:
     told += [f"{region.label} {mark}" for region, mark in plan.marks]
     shades = {code: f"cap-{shade}" for code, shade in plan.shades.items()}
     return painted(shades, plan.marks, _("Body chart, front and back: %(spots)s") % {"spots": ", ".join(told)})
+
+
+@register.simple_tag
+def note_chart(points: Sequence[Point], regions: Regions) -> SafeString:
+    """Front and back, each treated region shaded by the pressure used and numbered as in the list that stands beside it."""
+    placed = [(regions[point.region], point) for point in points if point.region in regions]
+    shades = {region.code: f"cap-{MARKS[Pressure.kind_of(point.pressure or 1)][1]}" for region, point in placed}
+    marks = [(region, number) for number, (region, _point) in enumerate(placed, start=1)]
+    told = ", ".join(f"{number} {region.label}" for region, number in marks) or _("nothing marked")
+    return painted(shades, marks, _("Body chart, front and back: %(spots)s") % {"spots": told})
+
+
+@register.filter
+def used(value: int) -> str:
+    """5, medium"""
+    return pressure_in_words(value)
 
 
 @register.simple_tag

@@ -80,6 +80,7 @@ def client(request: HttpRequest, pk: UUID) -> HttpResponse:
         "therapist": therapist,
         "waiting": answers_to_decide(request.user, now),
         "care": care,
+        "now": now,
         "sessions": sessions.order_by("-starts_at"),
         "readable": frozenset(sessions_read_by(request.user, now).filter(client=who).values_list("pk", flat=True)),
     }

@@ -3,7 +3,7 @@ from clients.models.handout import Handout
 from clients.models.people import Client, User, UserManager
 from clients.models.questionnaire import FlagRule, Question, Questionnaire, QuestionType, ResponseKind, Section
 from clients.models.reference import BodyRegion, Medication, MedicationClass, Route
-from clients.models.response import SUBMITTED_STAYS, Answer, Response, ResponseView
+from clients.models.response import SUBMITTED_STAYS, Answer, HealthView, Response, ResponseView
 
 __all__ = [
     "SUBMITTED_STAYS",
@@ -13,6 +13,7 @@ __all__ = [
     "Consent",
     "FlagRule",
     "Handout",
+    "HealthView",
     "Medication",
     "MedicationClass",
     "Question",

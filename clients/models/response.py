@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from clients.fields import SealedField
-from clients.models.people import Client
+from clients.models.people import Client, User
 from clients.models.questionnaire import SEVERITIES, Question, Questionnaire, ResponseKind
 
 #: Set aside only by what re-encrypts, forgets or erases (clients.services).
@@ -121,21 +122,34 @@ class Answer(models.Model):
         return str(self.pk)
 
 
-class ResponseView(models.Model):
-    """Somebody of the practice read a client's answers. The client can see these rows."""
+class HealthView(models.Model):
+    """Somebody of the practice read what is known of a client's health. The client can see these rows."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    response = models.ForeignKey(Response, models.CASCADE, related_name="views", verbose_name=_("response"))
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("read by"))
     #: stays when the account goes
     by_name = models.CharField(_("name"), max_length=120)
     at = models.DateTimeField(_("at"))
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.by_name
+
+    @classmethod
+    def leave(cls, *, by: User, at: datetime, **of: models.Model) -> None:
+        """Write down that somebody read what ``of`` names."""
+        cls._default_manager.create(by=by, by_name=str(by), at=at, **of)
+
+
+class ResponseView(HealthView):
+    """Somebody of the practice read a client's answers."""
+
+    response = models.ForeignKey(Response, models.CASCADE, related_name="views", verbose_name=_("response"))
+
+    class Meta:
         verbose_name = _("reading of answers")
         verbose_name_plural = _("readings of answers")
         ordering = ["-at"]
         indexes = [models.Index(fields=["response", "-at"], name="response_view_by_response")]
-
-    def __str__(self) -> str:
-        return self.by_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from clients.models import (
     Client,
     Consent,
     FlagRule,
+    HealthView,
     Medication,
     MedicationClass,
     Question,
@@ -31,7 +32,7 @@ from clients.models import (
 )
 from clients.record import Record, Sent, Stretch
 from clients.services.consents import HEALTH_DATA, may_use_health_data, record_agreement, withdraw
-from clients.signals import answers_changed
+from clients.signals import answers_changed, readings_asked
 from clients.spelling import key_of
 from clients.triage import UNKNOWN, Flags, Knowledge, Severity
 
@@ -196,8 +197,16 @@ def read_response(response: Response, *, by: User | None, now: datetime) -> Answ
     if by is not None and response.client.user_id != by.pk:
         if not may_use_health_data(response.client):
             raise NoConsent
-        ResponseView.objects.create(response=response, by=by, by_name=str(by), at=now)
+        ResponseView.leave(by=by, at=now, response=response)
     return _stored(response)
+
+
+def readings_of(client: Client) -> list[HealthView]:
+    """Who of the practice read what about a client's health, the latest first."""
+    answered = readings_asked.send(Client, client=client)
+    elsewhere = [view for _receiver, views in answered for view in cast(Iterable[HealthView], views)]
+    answers = ResponseView.objects.filter(response__client=client).select_related("response")
+    return sorted([*answers, *elsewhere], key=lambda view: view.at, reverse=True)
 
 
 def _stored(response: Response) -> Answers:

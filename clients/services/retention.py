@@ -31,7 +31,7 @@ def forget(*, now: datetime, here_since: Callable[[datetime], Collection[UUID]],
     ``here_since`` names the clients with a session at or after a moment, those ahead included.
     """
     drafts = Response.objects.drafts().filter(saved_at__lt=now - timedelta(days=settings.INTAKE_KEEP_DRAFTS_DAYS))
-    limit = _years_ago(now, settings.INTAKE_KEEP_YEARS)
+    limit = years_ago(now, settings.INTAKE_KEEP_YEARS)
     old = _silent_since(limit) - set(here_since(limit))
     responses = Response.objects.submitted().filter(client__in=old)
     report = Forgotten(drafts.count(), responses.count(), len(old))
@@ -49,7 +49,7 @@ def _silent_since(limit: datetime) -> set[UUID]:
     return set(found.values_list("pk", flat=True))
 
 
-def _years_ago(now: datetime, years: int) -> datetime:
+def years_ago(now: datetime, years: int) -> datetime:
     """The same day and time, years ago; the last of February for the 29th."""
     try:
         return now.replace(year=now.year - years)

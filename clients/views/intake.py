@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clients.access import handout_of, responses_of
 from clients.exceptions import Incomplete, NoQuestionnaire
 from clients.forms import SectionForm, StartForm
-from clients.models import BodyRegion, Client, Question, Response, ResponseKind, ResponseView
+from clients.models import BodyRegion, Client, Question, Response, ResponseKind
 from clients.services.consents import (
     agreements,
     health_data_question,
@@ -21,7 +21,7 @@ from clients.services.consents import (
     withdraw,
     withdraw_health_data,
 )
-from clients.services.responses import full_form_is_due, open_response, save_section, submit_response
+from clients.services.responses import full_form_is_due, open_response, readings_of, save_section, submit_response
 from clients.sheets import Sheet, Step, parts_in_words
 from clients.triage import Severity
 from clients.views.filling import Asked, of_a_client, of_a_form, section_form, user_of
@@ -56,7 +56,7 @@ def overview(request: HttpRequest, client: Client) -> HttpResponse:
         "sheet": Sheet.of(draft, by=user_of(client), now=now) if draft else None,
         "is_due": full_form_is_due(client, on=timezone.localdate(now)),
         "sent": mine.submitted().order_by("-submitted_at"),
-        "views": ResponseView.objects.filter(response__in=mine).select_related("response"),
+        "views": readings_of(client),
     }
     return render(request, "clients/overview.html", context, status=422 if request.method == "POST" else 200)
 

@@ -9,11 +9,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from booking.admin.abilities import known_classes, known_conditions
+from booking.management.commands.demo import NOTES
 from booking.models import Appointment, Notification, Repair, Series
 from booking.queries import rules
 from booking.services.asking import sessions_that_ask
+from booking.services.notes import without_a_signed_note
 from booking.services.progress import progress_of
-from clients.models import Response
+from clients.models import BodyRegion, Response
 from clients.services.responses import flags_of
 from therapists.models import ConditionPolicy, Location, MedicationPolicy, Room, Therapist, Treatment, WorkingHours
 
@@ -38,6 +40,15 @@ def test_it_is_a_whole_practice(demo):
     sign_ins = demo / "demo-sign-ins.txt"
     assert sign_ins.stat().st_mode & 0o777 == 0o600
     assert "robin.ashdown@example.org" in sign_ins.read_text()
+
+
+def test_every_note_up_to_yesterday_is_signed_and_marks_places_that_exist(demo):
+    behind = Appointment.objects.filter(status="done", local_date__lt=timezone.localdate())
+    assert behind.exists()
+    assert not without_a_signed_note(behind, timezone.now()).exists()
+
+    marked = {point.region for note in NOTES for point in note.points}
+    assert marked <= set(BodyRegion.objects.exclude(treatable="group").values_list("code", flat=True))
 
 
 def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):

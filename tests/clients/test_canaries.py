@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client as Browser
 from django.urls import reverse
 
 from booking.enums import TO_CLIENTS, Channel, NotificationKind
-from booking.models import NoticeText
+from booking.models import Addendum, NoteVersion, NoticeText
 from booking.models.notice_text import PLACEHOLDERS
 from booking.notifications.delivery import send_due
 from booking.services.appointments import book_appointment
+from booking.services.notes import PARTS
 from clients.models import Question, Questionnaire, Response
 from clients.models.questionnaire import QuestionType
 from clients.services.consents import health_data_question, record_agreement
@@ -85,6 +88,22 @@ def fields_of(question: Question, canaries: Canaries) -> dict[str, object]:
     if kind == QuestionType.REPEAT_GROUP:
         return {f"{code}-0-kind": question.choices[0]["value"], f"{code}-0-year": "2015"}
     return {code: "yes" if code in ("takes_any", "had_injury", "had_surgery") else WELL.get(code, "")}
+
+
+def write_note(session, tess, canaries: Canaries, now) -> list[str]:
+    """A note of a session with a canary in every field that takes words, signed over HTTP, and an addendum once it is locked."""
+    browser = Browser()
+    browser.force_login(tess)
+    address = reverse("booking:note", args=[session.pk])
+    words = {part: canaries.next() for part in PARTS} | {"point-0-region": "CALF_L", "point-0-how": canaries.next()}
+    browser.post(address, {"do": "keep", "seen": 0, "writer": uuid4(), "plan": canaries.next()})
+    browser.post(address, {"do": "sign", "seen": 0, "writer": uuid4(), "plan": canaries.next()})  # in another window
+    browser.post(address, {"do": "sign", "seen": 1, "writer": uuid4()} | words)
+    with time_machine.travel(now + timedelta(days=2), tick=False):
+        browser.force_login(tess)
+        browser.post(reverse("booking:note_addendum", args=[session.pk]), {"text": canaries.next()})
+        browser.get(address)
+    return canaries.words
 
 
 def dump() -> str:
@@ -185,6 +204,21 @@ def test_no_word_is_in_a_notice_of_any_kind_by_any_channel(planted, practice, no
     for place, text in said.items():
         assert "Tess" in text or "Linden Street Practice" in text, place
         assert [word for word in words if word in text] == [], place
+
+
+def test_no_word_of_a_note_is_in_a_dump_of_the_database_the_logs_or_the_cache(practice, intake, now, caplog):
+    caplog.set_level(logging.DEBUG)
+    practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    session = AppointmentFactory(client=practice.ada, therapist=practice.tess, treatment=practice.treatment)
+    with time_machine.travel(session.ends_at, tick=False):
+        words = write_note(session, practice.tess.user, Canaries(), session.ends_at)
+
+    kept = str([version.content for version in NoteVersion.objects.all()] + [each.text for each in Addendum.objects.all()])
+    assert sum(word in kept for word in words) == 7  # all but what the other window was shown
+    logs = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    for name, text in {"database": dump(), "logs": logs, "valkey": valkey()}.items():
+        assert [word for word in words if word in text or hexed(word) in text] == [], name
 
 
 def test_an_error_page_and_its_log_line_hold_no_answer(practice, intake, client, now, caplog):

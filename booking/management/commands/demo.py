@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import holidays
 from allauth.account.models import EmailAddress
@@ -27,9 +27,10 @@ from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
 from booking.enums import AppointmentStatus, Outcome
-from booking.models import Appointment, PlannedDate, Series
+from booking.models import Appointment, Note, NoteTemplate, NoteVersion, PlannedDate, Series
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
+from booking.services.notes import NoteText, Point
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
@@ -214,6 +215,40 @@ FIRST_NAMES = [
 LAST_NAMES = ["Bellamy", "Castellan", "Duarte", "Farrow", "Holloway", "Marchetti"]
 DEMO_CLIENT = "Robin Ashdown"
 
+#: What the invented notes say.
+NOTES = (
+    NoteText(
+        "Less sore since last week, slept through two nights. Still wakes when lying on the right.",
+        "Upper trapezius right tight, one point that refers to the temple. Levator free.",
+        "Answers well to slow holds. Long hours at the desk are the likely cause.",
+        "Same again in a week. Levator left next time.",
+        (Point("SHOULDER_TOP_R", 5, "three holds of 60 s"), Point("NECK_BACK_R", 3)),
+        6,
+        3,
+    ),
+    NoteText(
+        "Back stiff in the morning, fine after walking.",
+        "Tender beside the low spine on both sides, left more than right.",
+        "Muscular, nothing new.",
+        "Hip next time. Asked for the window open.",
+        (Point("BACK_LOW_SIDE_L", 6, "slow strokes"), Point("BACK_LOW_SIDE_R", 5)),
+        5,
+        4,
+    ),
+    NoteText(
+        "Ran ten kilometres on Sunday, calves tight since.",
+        "Two points in the left calf, none in the right.",
+        "Load, not injury.",
+        "Easy runs only until the next session.",
+        (Point("CALF_L", 5, "with movement of the ankle"),),
+        4,
+        2,
+    ),
+    NoteText(
+        "Nothing new.", "Jaw opens freely. A little tender left.", "Settling.", "Pause of two weeks.", (Point("JAW_L", 2),), 2, 1
+    ),
+)
+
 
 class Command(BaseCommand):
     help = "Loads a demonstration practice into an empty database and prints who can sign in."
@@ -258,6 +293,7 @@ def load(now: datetime) -> str:
     diary.record_series()
     _wishes(now, today, clients, therapists, treatments)
     sign_ins += _returning_client(clients[4:], now)
+    _notes(therapists, today)
     _break_something(therapists[2], now)
     return sign_ins
 
@@ -555,6 +591,29 @@ def _returning_client(clients: list[Client], now: datetime) -> str:
     done = Appointment.objects.filter(client=client, status=AppointmentStatus.DONE).order_by("starts_at")
     load_demonstration_course(client, [each.local_start for each in done.exclude(local_date=chosen.local_date)], by=client.user)
     return f"  {'client':<11} {client.email:<32} (by a code; has been here before)\n"
+
+
+def _notes(therapists: list[Therapist], today: date) -> None:
+    """Everybody finished their notes up to yesterday evening; invented ones, in turn. Tess has a template."""
+    done = Appointment.objects.filter(status=AppointmentStatus.DONE, local_date__lt=today).select_related("therapist__user")
+    lock_after = timedelta(hours=settings.NOTES_LOCK_HOURS)
+    notes, versions = [], []
+    for place, session in enumerate(done.order_by("starts_at")):
+        by, at = session.therapist.user, session.ends_at + timedelta(minutes=6)
+        assert by is not None
+        signature = {"signed_at": at, "signed_by": by, "signed_name": by.name, "locks_at": at + lock_after}
+        note = Note(appointment=session, started_at=session.starts_at, **signature)
+        content = asdict(NOTES[place % len(NOTES)])
+        notes.append(note)
+        versions.append(NoteVersion(note=note, number=1, content=content, writer=uuid4(), saved_at=at, by=by, by_name=by.name))
+    Note.objects.bulk_create(notes)
+    NoteVersion.objects.bulk_create(versions)
+    NoteTemplate.objects.create(
+        therapist=therapists[0],
+        name="Neck, first session",
+        objective="Turning left and right: \nPoints found: ",
+        plan="Warmth in the evening, short walks. Again in a week.",
+    )
 
 
 def _users(therapists: list[Therapist], client: Client) -> str:

@@ -1,4 +1,4 @@
-"""``manage.py forget_intake``: delete answers that are kept no longer, or say which."""
+"""``manage.py forget_intake``: delete answers and notes that are kept no longer, or say which."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from booking.services.asking import clients_here_since
+from booking.services.notes import forget_notes
 from clients.services.retention import forget
 
 
 class Command(BaseCommand):
-    help = "Deletes unfinished forms and answers that are older than the practice keeps them. Runs every night by itself."
+    help = "Deletes unfinished forms, answers and notes that are older than the practice keeps them. Runs every night by itself."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        report = forget(now=timezone.now(), here_since=clients_here_since, dry_run=dry_run)
+        now = timezone.now()
+        report = forget(now=now, here_since=clients_here_since, dry_run=dry_run)
+        notes = forget_notes(now=now, dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
         self.stdout.write(
-            f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients {verb}."
+            f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients, "
+            f"and {notes} session notes {verb}."
         )

@@ -184,7 +184,7 @@ class TestForgetting:
         call_command("forget_intake", stdout=said)
 
         assert said.getvalue().splitlines() == [
-            "0 unfinished forms and 1 sent ones of 1 clients would be deleted.",
-            "0 unfinished forms and 1 sent ones of 1 clients deleted.",
+            "0 unfinished forms and 1 sent ones of 1 clients, and 0 session notes would be deleted.",
+            "0 unfinished forms and 1 sent ones of 1 clients, and 0 session notes deleted.",
         ]
         assert Response.objects.count() == 0
