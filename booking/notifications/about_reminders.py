@@ -10,9 +10,9 @@ from django.conf import settings
 from django.urls import reverse
 
 from booking.engine.recurrence import clock_changes
-from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, NotificationKind
-from booking.models import Appointment, Notification, SessionFlag
-from booking.notifications.about_sessions import LINK_OUTLIVES
+from booking.enums import CHANGEABLE, AppointmentStatus, NotificationKind
+from booking.models import Appointment, Notification
+from booking.notifications.about_sessions import LINK_OUTLIVES, is_on_hold
 from booking.notifications.channels import reach_of
 from booking.notifications.contents import Contents
 from clients.services.responses import asks_for_form
@@ -26,6 +26,7 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         return None
     zone = ZoneInfo(first.zone)
     site = str(settings.SITE_URL).rstrip("/")
+    on_hold = is_on_hold([first])
     context: dict[str, Any] = {
         "first": first,
         "name": notice.client.name.partition(" ")[0],
@@ -35,14 +36,11 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "form": site + reverse("intake:overview"),
         "book": site + reverse("booking:what"),
         "is_confirmed": first.status == AppointmentStatus.CONFIRMED,
-        "is_asked": first.status == AppointmentStatus.BOOKED and not _is_on_hold(first),
+        "is_asked": first.status == AppointmentStatus.BOOKED and not on_hold,
+        "is_on_hold": on_hold,
     }
     sessions = [first] if notice.kind == NotificationKind.REMINDER else []
     return Contents(first.treatment.location, context, max(first.ends_at, now) + LINK_OUTLIVES, sessions, "REQUEST")
-
-
-def _is_on_hold(session: Appointment) -> bool:
-    return SessionFlag.objects.filter(appointment=session, state=FlagState.ON_HOLD).exists()
 
 
 def _holds(notice: Notification, session: Appointment, now: datetime) -> bool:

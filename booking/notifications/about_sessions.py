@@ -14,9 +14,9 @@ from django.db.models import F
 from django.urls import reverse
 
 from booking.engine.recurrence import clock_changes
-from booking.enums import CHANGEABLE, AppointmentStatus, NotificationKind, Outcome
+from booking.enums import CHANGEABLE, AppointmentStatus, FlagState, NotificationKind, Outcome
 from booking.ical import GONE, Method
-from booking.models import Appointment, AuditEntry, Notification, PlannedDate
+from booking.models import Appointment, AuditEntry, Notification, PlannedDate, SessionFlag
 from booking.notifications.contents import Contents
 from clients.services.responses import asks_for_form
 
@@ -62,9 +62,15 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "others_stay": notice.series is None and _others_stay(sessions, now),
         "site": settings.SITE_URL,
         "form": _form(notice, first),
+        "is_on_hold": notice.kind != NotificationKind.CANCELLED and is_on_hold(sessions),
     }
     until = max(session.ends_at for session in sessions) + LINK_OUTLIVES
     return Contents(first.treatment.location, context, until, sessions, _method(notice, sessions))
+
+
+def is_on_hold(sessions: Sequence[Appointment]) -> bool:
+    """Whether one of them is not confirmed before a doctor has spoken. A notice says only that it is not confirmed."""
+    return SessionFlag.objects.filter(appointment__in=sessions, state=FlagState.ON_HOLD).exists()
 
 
 def _form(notice: Notification, first: Appointment) -> str:

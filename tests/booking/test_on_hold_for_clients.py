@@ -140,3 +140,28 @@ class TestTheBookedPage:
         assert says in said
         assert ("Booked, and on hold, Ada Okafor." in said) is (answers is HEART)
         assert SessionFlag.objects.count() == 2
+
+
+class TestTheConfirmation:
+    def test_of_a_session_on_hold_from_the_start_says_that_it_is_not_confirmed(self, practice, intake, book, now, mailoutbox):
+        fill_in(practice.ada, now, **HEART)
+        book()
+
+        send_due(now)
+
+        [message] = mailoutbox
+        assert message.subject == "Kept for you, not confirmed yet: Tuesday 9 March at 9:00"
+        for part in (message.body, message.alternatives[0].content):
+            assert "We keep Tuesday 9 March for you, Ada." in part
+            assert "It is not confirmed yet." in part
+            assert "Booked" not in part
+            assert "doctor" not in part
+
+    def test_of_any_other_says_booked(self, practice, intake, book, now, mailoutbox):
+        fill_in(practice.ada, now)
+        book()
+
+        send_due(now)
+
+        assert mailoutbox[0].subject == "Booked: Tuesday 9 March at 9:00"
+        assert "not confirmed" not in mailoutbox[0].body
