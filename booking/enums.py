@@ -158,6 +158,8 @@ class NotificationKind(TextChoices):
     REVIEW_AGAIN = "review_again", _("still to decide")
     REVIEW_LATE = "review_late", _("not decided")
     CLEARED = "cleared", _("no longer on hold")
+    DAY_AHEAD = "day_ahead", _("a therapist’s day")
+    DESK = "desk", _("for the desk to see to")
 
 
 #: Notices that follow from a session and the practice's rules; those of BEFORE_START are of no use once it has begun.
@@ -172,6 +174,8 @@ OWN_VERSION = (
     NotificationKind.REVIEW_LATE,
     NotificationKind.CLEARED,
 )
+#: To the practice itself, about no one client.
+TO_PRACTICE = (NotificationKind.DAY_AHEAD, NotificationKind.DESK)
 
 
 class NotificationState(TextChoices):
@@ -193,6 +197,14 @@ UNDELIVERED = (NotificationState.FAILED, NotificationState.MISSED, NotificationS
 class Channel(TextChoices):
     EMAIL = "email", _("e-mail")
     SMS = "sms", _("text message")
+
+
+class Matter(TextChoices):
+    """What the desk is told of."""
+
+    UNDELIVERED = "undelivered", _("not delivered")
+    FORM = "form", _("form not answered")
+    UNFILLED = "unfilled", _("free again, not taken")
 
 
 class RuleChannel(TextChoices):

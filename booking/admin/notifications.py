@@ -1,12 +1,12 @@
 # mypy: disable-error-code="type-arg"
-"""What clients were told, word for word."""
+"""What clients and the practice itself were told, word for word, and what the practice wants to be told."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from booking.admin.base import ReadOnlyAdmin
-from booking.models import Notification
+from booking.models import Notification, StaffMail
 
 
 @admin.register(Notification)
@@ -17,3 +17,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_fields = ("recipient", "client__name", "subject")
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
+
+
+@admin.register(StaffMail)
+class StaffMailAdmin(admin.ModelAdmin):
+    list_display = ("location", "day_ahead_at", "desk_every")
+    list_select_related = ("location",)
