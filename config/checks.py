@@ -41,6 +41,15 @@ def broker_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def metrics_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    token = settings.METRICS_TOKEN
+    if not token or (len(token) >= 32 and token.isascii() and token.isprintable() and " " not in token):
+        return []
+    hint = 'Set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+    return [Error("METRICS_TOKEN is shorter than 32 characters, or no plain text.", hint=hint, id="unknot.E005")]
+
+
+@register()
 def intake_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     try:
         Keyring.from_text(settings.INTAKE_KEYS)

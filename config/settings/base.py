@@ -188,6 +188,9 @@ SMS_SECRET = env("SMS_SECRET", default="")
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
+# what lets Prometheus read /metrics, as a bearer token; without it there is no such page
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+
 # id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
 INTAKE_KEYS = env("INTAKE_KEYS", default="")
 # for how long after a session its therapist can read the answers
