@@ -50,6 +50,17 @@ def metrics_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def alarm(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if not all("@" in parseaddr(address)[1] for address in settings.ALARM_MAIL):
+        hint = "Set it like: it@example.org, or several with commas between."
+        found.append(Error("ALARM_MAIL is not an address.", hint=hint, id="unknot.E006"))
+    if settings.ALARM_FAILED < 1:
+        found.append(Error("ALARM_FAILED must be 1 or more.", hint="Without it, it is 20.", id="unknot.E007"))
+    return found
+
+
+@register()
 def intake_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     try:
         Keyring.from_text(settings.INTAKE_KEYS)
