@@ -144,14 +144,13 @@ def _news(location: Location, now: datetime) -> Iterator[DeskItem]:
 
 
 def undelivered(location: Location, now: datetime) -> NotificationQuerySet:
-    """Notices of which nobody can say that they arrived. Those to the desk are left out: they would only make another."""
+    """Notices of which nobody can say that they arrived; those to the desk itself are not among them, nor would it help."""
     here = Appointment.objects.filter(treatment__location=location)
     changes = AuditEntry.objects.filter(appointment__in=here, change=OuterRef("change"))
     repairs = Replacement.objects.filter(appointment__in=here, repair=OuterRef("repair"))
     return (
         Notification.objects.undelivered()
         .filter(due_at__gt=now - LOOKS_BACK)
-        .exclude(kind=NotificationKind.DESK)
         .filter(
             Q(appointment__treatment__location=location)
             | Q(series__treatment__location=location)
