@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -189,6 +190,18 @@ def test_with_the_database_away_the_mail_leaves_all_the_same_and_once(tmp_path, 
     assert envelope.rcpt_tos == ["it@example.org", "tess@example.org"]
     assert b"Unknot at booking.example.org: something is wrong" in envelope.content
     assert "database" in json.loads((tmp_path / "alarm.json").read_text())["reasons"]
+
+
+def test_a_database_that_takes_the_call_and_says_nothing_is_away_as_well(tmp_path, sink, unused_port):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+
+        answer = alarm(tmp_path, unused_port, DATABASE_URL=f"postgres://unknot@127.0.0.1:{port}/unknot", PGCONNECT_TIMEOUT="2")
+
+    assert answer.stderr.startswith("The database does not answer.\n")
+    assert len(sink.taken) == 1
 
 
 def test_with_the_broker_away_the_mail_leaves_all_the_same(tmp_path, sink, unused_port):
