@@ -158,6 +158,8 @@ class NotificationKind(TextChoices):
     REVIEW_AGAIN = "review_again", _("still to decide")
     REVIEW_LATE = "review_late", _("not decided")
     CLEARED = "cleared", _("no longer on hold")
+    DAY_AHEAD = "day_ahead", _("a therapist’s day")
+    DESK = "desk", _("for the desk to see to")
 
 
 #: Notices that follow from a session and the practice's rules; those of BEFORE_START are of no use once it has begun.
@@ -165,12 +167,15 @@ BEFORE_START = (NotificationKind.REMINDER, NotificationKind.FORM, NotificationKi
 DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
 #: What a client may do without. The law, or their safety, needs the others.
 DECLINABLE = DERIVED
+#: To the practice itself, about no one client.
+TO_PRACTICE = (NotificationKind.DAY_AHEAD, NotificationKind.DESK)
 #: To the staff, in the practice's language and our words. All others go to clients: the practice may put them in its own.
 TO_STAFF = (
     NotificationKind.REPAIR_LAPSED,
     NotificationKind.REVIEW,
     NotificationKind.REVIEW_AGAIN,
     NotificationKind.REVIEW_LATE,
+    *TO_PRACTICE,
 )
 TO_CLIENTS = tuple(kind for kind in NotificationKind if kind not in TO_STAFF)
 #: Their version counts the rounds of a flag or the clearances, not the times of the session.
@@ -210,6 +215,14 @@ class TextMeaning(TextChoices):
     STOP = "stop", _("no more text messages")
     START = "start", _("text messages again")
     OTHER = "other", _("something else")
+
+
+class Matter(TextChoices):
+    """What the desk is told of."""
+
+    UNDELIVERED = "undelivered", _("not delivered")
+    FORM = "form", _("form not answered")
+    UNFILLED = "unfilled", _("free again, not taken")
 
 
 class RuleChannel(TextChoices):

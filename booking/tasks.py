@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from booking.notifications.delivery import send_due
 from booking.notifications.reminders import queue_due
+from booking.notifications.staff import queue_staff_mail
 from booking.services.asking import clients_here_since
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
@@ -28,6 +29,11 @@ def send_due_notifications() -> None:
 @shared_task
 def queue_due_notifications() -> None:
     queue_due(timezone.now())
+
+
+@shared_task
+def queue_mail_to_the_practice() -> None:
+    queue_staff_mail(timezone.now())
 
 
 @shared_task

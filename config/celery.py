@@ -16,6 +16,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "queue due notices": {"task": "booking.tasks.queue_due_notifications", "schedule": 15, "options": {"expires": 15}},
+    "queue mail to the practice": {
+        "task": "booking.tasks.queue_mail_to_the_practice",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "send due notices": {"task": "booking.tasks.send_due_notifications", "schedule": 5, "options": {"expires": 5}},
     "clear expired holds": {"task": "booking.tasks.expire_holds", "schedule": 60, "options": {"expires": 60}},
     "end unanswered offers": {"task": "booking.tasks.end_unanswered_offers", "schedule": 5, "options": {"expires": 5}},

@@ -55,6 +55,26 @@ def text_messages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def metrics_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    token = settings.METRICS_TOKEN
+    if not token or (len(token) >= 32 and token.isascii() and token.isprintable() and " " not in token):
+        return []
+    hint = 'Set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+    return [Error("METRICS_TOKEN is shorter than 32 characters, or no plain text.", hint=hint, id="unknot.E007")]
+
+
+@register()
+def alarm(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if not all("@" in parseaddr(address)[1] for address in settings.ALARM_MAIL):
+        hint = "Set it like: it@example.org, or several with commas between."
+        found.append(Error("ALARM_MAIL is not an address.", hint=hint, id="unknot.E008"))
+    if settings.ALARM_FAILED < 1:
+        found.append(Error("ALARM_FAILED must be 1 or more.", hint="Without it, it is 20.", id="unknot.E009"))
+    return found
+
+
+@register()
 def intake_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     try:
         Keyring.from_text(settings.INTAKE_KEYS)

@@ -73,6 +73,9 @@ def test_no_template_of_a_page_has_inline_script_or_style():
         pytest.param({"MAIL_FROM": "nobody"}, "unknot.E001", id="sender without an address"),
         pytest.param({"SITE_URL": "booking"}, "unknot.E002", id="site without a scheme"),
         pytest.param({"CELERY_BROKER_URL": "amqp://x"}, "unknot.E003", id="another broker"),
+        pytest.param({"METRICS_TOKEN": "short"}, "unknot.E007", id="token that can be guessed"),
+        pytest.param({"ALARM_MAIL": "it@example.org,nobody"}, "unknot.E008", id="alarm to no address"),
+        pytest.param({"ALARM_FAILED": "0"}, "unknot.E009", id="alarm for nothing"),
     ],
 )
 def test_settings_that_would_fail_later_are_refused_at_start(change, says):

@@ -1,12 +1,12 @@
 # mypy: disable-error-code="type-arg"
-"""What clients were told, word for word."""
+"""What clients and the practice itself were told, word for word, and what the practice wants to be told."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from booking.admin.base import ReadOnlyAdmin
-from booking.models import Notification, TextAnswer
+from booking.models import Notification, StaffMail, TextAnswer
 
 
 @admin.register(Notification)
@@ -26,3 +26,9 @@ class TextAnswerAdmin(ReadOnlyAdmin):
     list_display = ("came_at", "meaning")
     list_filter = ("meaning",)
     date_hierarchy = "came_at"
+
+
+@admin.register(StaffMail)
+class StaffMailAdmin(admin.ModelAdmin):
+    list_display = ("location", "day_ahead_at", "desk_every")
+    list_select_related = ("location",)

@@ -11,6 +11,7 @@ from booking.models.notification import Notification
 from booking.models.reach import Reach
 from booking.models.repair import Repair, Replacement
 from booking.models.series import PlannedDate, Series
+from booking.models.staff_mail import DeskItem, StaffMail
 from booking.models.waitlist import FreedTime, Offer, WaitlistEntry
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Change",
     "Clearance",
     "Decision",
+    "DeskItem",
     "FreedTime",
     "Hold",
     "Link",
@@ -39,6 +41,7 @@ __all__ = [
     "Replacement",
     "Series",
     "SessionFlag",
+    "StaffMail",
     "TextAnswer",
     "WaitlistEntry",
 ]

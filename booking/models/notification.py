@@ -11,9 +11,12 @@ from django.db.models import Func, Q
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import Channel, NotificationKind, NotificationState
+from booking.enums import TO_PRACTICE, UNDELIVERED, Channel, NotificationKind, NotificationState
+from clients.models import Client
 
-SUBJECTS = ("appointment", "series", "change", "offer", "repair")
+#: Told of once by each kind.
+ONCE = ("change", "offer", "repair")
+SUBJECTS = ("appointment", "series", *ONCE, "therapist", "practice")
 
 
 class NumNonNulls(Func):
@@ -29,11 +32,19 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         """Claimed by somebody who has not been heard of since."""
         return self.filter(state=NotificationState.SENDING, lease_until__lte=now)
 
+    def waiting(self, now: datetime) -> Self:
+        """Due, and nobody is sending them: those never taken up, and those that were abandoned."""
+        return self.due(now) | self.abandoned(now)
+
+    def undelivered(self) -> Self:
+        return self.filter(state__in=UNDELIVERED)
+
 
 class Notification(models.Model):
-    """One notice about one thing (an appointment, a whole series, a change, an offer or a repair) to one address.
+    """One notice about one thing to one address.
 
-    It is rendered when it is sent, from what is true then.
+    To a client: about an appointment, a whole series, a change, an offer or a repair. To the practice itself: about a
+    therapist's day, or what the desk has not been told yet. It is rendered when it is sent, from what is true then.
     """
 
     Kind = NotificationKind
@@ -41,7 +52,10 @@ class Notification(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=24, choices=NotificationKind.choices)
-    client = models.ForeignKey("clients.Client", models.CASCADE, related_name="notifications", verbose_name=_("client"))
+    # whom it is for or about; nobody where it is for the practice itself
+    client = models.ForeignKey(
+        "clients.Client", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("client")
+    )
     appointment = models.ForeignKey(
         "booking.Appointment",
         models.CASCADE,
@@ -62,7 +76,20 @@ class Notification(models.Model):
     repair = models.ForeignKey(
         "booking.Repair", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("repair")
     )
-    # the version of the time it speaks of; a moved session has a higher one
+    therapist = models.ForeignKey(
+        "therapists.Therapist",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="notifications",
+        verbose_name=_("therapist"),
+    )
+    # the date of the therapist's day, on the practice's clock
+    on = models.DateField(_("date"), null=True, blank=True)
+    practice = models.ForeignKey(
+        "therapists.Location", models.CASCADE, null=True, blank=True, related_name="notifications", verbose_name=_("practice")
+    )
+    # the version of the time it speaks of; a moved session has a higher one. To the desk: its number, counted from 1
     sequence = models.PositiveIntegerField(_("version"), default=0)
     # how long before the session (or after it) a rule sends it; several reminders of one session differ in this
     lead = models.DurationField(_("lead"), default=timedelta(0), editable=False)
@@ -106,9 +133,26 @@ class Notification(models.Model):
                 condition=Q(series__isnull=False),
                 name="notification_once_per_series",
             ),
-            *(
-                models.UniqueConstraint(fields=[subject, "kind"], name=f"notification_once_per_{subject}")
-                for subject in SUBJECTS[2:]
+            *(models.UniqueConstraint(fields=[subject, "kind"], name=f"notification_once_per_{subject}") for subject in ONCE),
+            models.UniqueConstraint(
+                fields=["therapist", "kind", "on"],
+                condition=Q(therapist__isnull=False),
+                name="notification_once_per_therapist_and_day",
+            ),
+            models.UniqueConstraint(
+                fields=["practice", "kind", "sequence"],
+                condition=Q(practice__isnull=False),
+                name="notification_once_per_practice",
+            ),
+            models.CheckConstraint(
+                condition=Q(therapist=None, on=None) | Q(therapist__isnull=False, on__isnull=False),
+                name="notification_about_a_day_of_a_therapist",
+            ),
+            models.CheckConstraint(
+                condition=Q(~Q(kind__in=TO_PRACTICE), client__isnull=False, therapist=None, practice=None)
+                | Q(kind=NotificationKind.DAY_AHEAD, client=None, therapist__isnull=False)
+                | Q(kind=NotificationKind.DESK, client=None, practice__isnull=False),
+                name="notification_to_a_client_or_the_practice",
             ),
             models.CheckConstraint(
                 condition=Exact(NumNonNulls(*SUBJECTS), 1),
@@ -130,7 +174,15 @@ class Notification(models.Model):
             ),
             # claimed by somebody who is gone
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="notification_leased"),
+            # what the desk has to see to, and whether it is so much that something is broken
+            models.Index(fields=["due_at"], condition=Q(state__in=UNDELIVERED), name="notification_undelivered"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.recipient}"
+
+    @property
+    def addressee(self) -> Client:
+        """The client it is for or about. Only what is for the practice itself has none."""
+        assert self.client is not None
+        return self.client

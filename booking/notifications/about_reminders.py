@@ -29,7 +29,7 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
     on_hold = is_on_hold([first])
     context: dict[str, Any] = {
         "first": first,
-        "name": notice.client.name.partition(" ")[0],
+        "name": notice.addressee.name.partition(" ")[0],
         "treatment": first.treatment,
         "zone": first.zone,
         "changes": clock_changes(zone, now.astimezone(zone).date(), first.local_date),

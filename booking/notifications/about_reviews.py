@@ -61,8 +61,8 @@ def _others(first: Appointment, now: datetime) -> list[Appointment]:
 def _context(notice: Notification, first: Appointment) -> dict[str, Any]:
     return {
         "first": first,
-        "client": notice.client,
-        "name": notice.client.name.partition(" ")[0],
+        "client": notice.addressee,
+        "name": notice.addressee.name.partition(" ")[0],
         "treatment": first.treatment,
         "zone": first.zone,
     }

@@ -55,7 +55,7 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "lines": _lines(notice, sessions, was),
         "was": was.get(first.pk),
         "late": [each for each in sessions if each.status == AppointmentStatus.LATE_CANCELLED],
-        "name": notice.client.name.partition(" ")[0],
+        "name": notice.addressee.name.partition(" ")[0],
         "treatment": first.treatment,
         "zone": first.zone,
         "changes": clock_changes(ZoneInfo(first.zone), first.local_date, last.local_date),
@@ -75,7 +75,7 @@ def is_on_hold(sessions: Sequence[Appointment]) -> bool:
 
 def _form(notice: Notification, first: Appointment) -> str:
     """Where the client fills in the form, as long as it is asked for; it opens for nobody but them."""
-    if notice.kind != NotificationKind.CONFIRMATION or not asks_for_form(notice.client, on=first.local_date):
+    if notice.kind != NotificationKind.CONFIRMATION or not asks_for_form(notice.addressee, on=first.local_date):
         return ""
     return str(settings.SITE_URL).rstrip("/") + reverse("intake:overview")
 

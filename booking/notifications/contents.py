@@ -16,11 +16,11 @@ from therapists.models import Location
 class Contents:
     """The context of the templates, and what goes with them.
 
-    ``link_until``: until when the link in it works. ``sessions`` are for its calendar part; none, no part.
+    ``link_until``: until when the link in it works; None, no link. ``sessions`` are for its calendar part; none, no part.
     """
 
     practice: Location
     context: Mapping[str, Any]
-    link_until: datetime
+    link_until: datetime | None
     sessions: Sequence[Appointment] = ()
     method: Method = "PUBLISH"

@@ -42,6 +42,11 @@ LEASE = timedelta(minutes=2)
 #: Seconds after which a mail domain is slow; the others do not wait for the rest of its mail.
 SLOW = 2.0
 SLOW_WAITS = timedelta(minutes=1)
+#: What a notice is about, loaded with it.
+ABOUT = (
+    *("client", "series", "appointment__treatment__location", "change", "offer", "repair"),
+    *("therapist__location", "therapist__user", "practice"),
+)
 #: Better not told than told twice.
 NOT_REPEATED = (NotificationKind.CANCELLED,)
 
@@ -185,8 +190,7 @@ def _send(notice: Notification, post: Post, now: datetime, faults: list[Exceptio
 @transaction.atomic
 def _take_up(notice: Notification, now: datetime) -> Written | None:
     """The notice in words, if it is still ours, still true and may leave at this hour; from now on it may have left."""
-    about = ("client", "series", "appointment__treatment__location", "change", "offer", "repair")
-    current = _mine(notice).select_for_update(of=("self",)).select_related(*about).first()
+    current = _mine(notice).select_for_update(of=("self",)).select_related(*ABOUT).first()
     if current is None:
         return None
     message, leaves_at = None, wakes_at(current, now)
@@ -211,7 +215,7 @@ def _finds_its_way(notice: Notification) -> bool:
     """A text message leaves only for a number that is still a way to its client; otherwise the notice goes the other way."""
     if notice.channel != Channel.SMS:
         return True
-    ways = ways_to(notice.client)
+    ways = ways_to(notice.addressee)
     if ways and Way(Channel.SMS, notice.recipient) not in ways:
         notice.channel, notice.recipient = ways[0]
     return bool(ways)
@@ -240,7 +244,7 @@ def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> Non
     )
     if problem.bounced and notice.channel == Channel.SMS:
         Reach.objects.note_unreached(notice.recipient, now)
-    elif problem.bounced:
+    elif problem.bounced and notice.client_id is not None:
         Reach.objects.note_bounce(notice.client_id, notice.recipient, now)
 
 

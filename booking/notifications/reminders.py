@@ -33,6 +33,7 @@ from booking.enums import (
 from booking.ical import GONE
 from booking.models import Appointment, AuditEntry, NoticeRule, Notification
 from booking.notifications.channels import reach_of, way_by
+from booking.notifications.staff import day_has_begun
 from booking.queries import minute_of, moment_of
 from clients.models import Client
 from clients.services.responses import who_is_asked
@@ -62,6 +63,8 @@ def queue_due(now: datetime) -> int:
 
 def is_too_late(notice: Notification, now: datetime) -> bool:
     """Whether a notice that waited still speaks of the truth but comes too late to be of use."""
+    if notice.kind == NotificationKind.DAY_AHEAD:
+        return day_has_begun(notice, now)
     session = notice.appointment
     if session is None or notice.kind not in DERIVED or notice.sequence != session.sequence or session.status in GONE:
         return False

@@ -18,7 +18,7 @@ from django.utils import translation
 from booking.enums import DECLINABLE, TO_CLIENTS, Channel, NotificationKind
 from booking.ical import calendar, host
 from booking.models import Link, Notification
-from booking.notifications import about_offers, about_reminders, about_repairs, about_reviews, about_sessions
+from booking.notifications import about_offers, about_practice, about_reminders, about_repairs, about_reviews, about_sessions
 from booking.notifications.channels import stop_token
 from booking.notifications.contents import Contents
 from booking.notifications.gsm7 import fold
@@ -41,6 +41,8 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
     NotificationKind.REVIEW_AGAIN: about_reviews.tell_therapist,
     NotificationKind.REVIEW_LATE: about_reviews.tell_desk,
     NotificationKind.CLEARED: about_reviews.tell_client,
+    NotificationKind.DAY_AHEAD: about_practice.tell_therapist,
+    NotificationKind.DESK: about_practice.tell_desk,
 }
 
 
@@ -71,9 +73,9 @@ def written(notice: Notification, now: datetime) -> Written | None:
     contents = TELLERS[notice.kind](notice, now)
     if contents is None:
         return None
-    token = _link(notice, contents.link_until)
+    token = _link(notice, contents.link_until) if contents.link_until else ""
     stop = stop_token(notice) if notice.kind in DECLINABLE else ""
-    language = notice.client.written_in if notice.kind in TO_CLIENTS else settings.LANGUAGE_CODE
+    language = notice.addressee.written_in if notice.kind in TO_CLIENTS else settings.LANGUAGE_CODE
     with translation.override(language):
         own = own_words(notice.kind, notice.channel, language, contents)
         draft = drafted(notice.kind, notice.channel, contents, own, token=token, stop=stop)
@@ -89,7 +91,7 @@ def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token
         **contents.context,
         "practice": contents.practice,
         "own": own,
-        "link": _address("booking:link", token),
+        "link": _address("booking:link", token) if token else "",
         "stop": _address("booking:stop", stop) if stop else "",
     }
     if channel == Channel.SMS:
@@ -127,8 +129,9 @@ def _email(notice: Notification, contents: Contents, draft: Draft, stop: str, no
 
 def _kept(text: str, token: str, stop: str) -> str:
     """The text without what lets its reader in, or act for the client."""
-    text = text.replace(token, "…")
-    return text.replace(stop, "…") if stop else text
+    for secret in filter(None, (token, stop)):
+        text = text.replace(secret, "…")
+    return text
 
 
 def _headers(notice: Notification, stop: str) -> dict[str, str]:

@@ -139,6 +139,13 @@ def first_word(value: str) -> str:
 
 
 @register.filter
+def short_name(value: str) -> str:
+    """Ada O., of Ada Okafor"""
+    first, *others = value.split() or [value]
+    return f"{first} {others[-1][0]}." if others else first
+
+
+@register.filter
 def free_until(session: Appointment) -> str:
     """Monday 8 March, 9:00: until when a session can be moved or cancelled freely"""
     local = deadline(session).astimezone(ZoneInfo(session.zone))

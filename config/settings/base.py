@@ -188,6 +188,15 @@ SMS_SECRET = env("SMS_SECRET", default="")
 
 SITE_URL = env("SITE_URL", default="http://localhost:8000")
 
+# what lets Prometheus read /metrics, as a bearer token; without it there is no such page
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+# who is written to when something is wrong with the app itself; without it `manage.py alarm` only says so
+ALARM_MAIL = env.list("ALARM_MAIL", default=[])
+# so many notices that could not be delivered within a day are no longer a matter for the desk alone
+ALARM_FAILED = env.int("ALARM_FAILED", default=20)
+# what the alarm remembers of what it told
+ALARM_FILE = Path(env("ALARM_FILE", default=str(VAR / "alarm.json")))
+
 # id:base64 of 32 random bytes, several separated by commas: all of them open health answers, the first one seals new ones
 INTAKE_KEYS = env("INTAKE_KEYS", default="")
 # for how long after a session its therapist can read the answers

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from booking.engine.recurrence import Course, Phase, Weekly
-from booking.enums import AppointmentStatus, Channel, Fit, FlagState, NotificationKind
+from booking.enums import AppointmentStatus, Channel, Fit, FlagState, Matter, NotificationKind, NotificationState
 from booking.models import Appointment, Notification, Repair, SessionFlag
 from booking.notifications.render import Written, written
 from booking.services.appointments import book_appointment
@@ -28,7 +28,7 @@ def one_of_each(practice: SimpleNamespace, now: datetime, *, because: str = "ill
     There must be a questionnaire that she has not answered.
     """
     session = _booked(practice, TUESDAY + timedelta(hours=4), now)
-    about: dict[str, dict[str, Any]] = {}
+    about: dict[NotificationKind, dict[str, Any]] = {}
     for kind in (K.REMINDER, K.FORM, K.SERIES_ENDING, K.CLEARED):
         about[kind] = {"appointment": session}
     weighed = _booked(practice, TUESDAY + DAY, now)
@@ -39,20 +39,20 @@ def one_of_each(practice: SimpleNamespace, now: datetime, *, because: str = "ill
     broken = _broken(practice, now, because)
     about |= {K.REPAIR: {"repair": broken}, K.REPAIR_LAPSED: {"repair": broken}}
     about |= {K.CONFIRMATION: {"series": _series(practice, now)}}
+    about[K.DAY_AHEAD] = {"client": None, "therapist": practice.tess, "on": weighed.local_date}
+    about[K.DESK] = {"client": None, "practice": practice.tess.location}
     _to_decide(weighed, now)
     Notification.objects.all().delete()
-    return {
-        kind: Notification.objects.create(
-            kind=kind,
-            client=practice.ada,
-            recipient=practice.ada.email,
-            sequence=subject["appointment"].sequence if "appointment" in subject else 0,
-            created_at=now,
-            due_at=now,
-            **subject,
-        )
-        for kind, subject in about.items()
-    }
+    made = {kind: _notice(practice, now, kind, **subject) for kind, subject in about.items()}
+    failed = _notice(practice, now, K.REMINDER, appointment=weighed, state=NotificationState.FAILED)
+    made[K.DESK].items.create(matter=Matter.UNDELIVERED, about=failed.pk)
+    return made
+
+
+def _notice(practice: SimpleNamespace, now: datetime, kind: NotificationKind, **about: Any) -> Notification:
+    version = about["appointment"].sequence if "appointment" in about else 0
+    facts = {"client": practice.ada, "recipient": practice.ada.email, "sequence": version, "created_at": now, "due_at": now}
+    return Notification.objects.create(kind=kind, **facts | about)
 
 
 def in_words(notice: Notification, now: datetime, channel: Channel = Channel.EMAIL) -> Written:
