@@ -15,6 +15,7 @@ from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.services.holds import book_hold
 from booking.services.series import hold_course
 from booking.services.waitlist import offer_by_hand, wish
+from clients.models import Client
 from tests.factories import AppointmentFactory
 
 TUESDAY = datetime(2027, 3, 9, 9, tzinfo=UTC)
@@ -43,15 +44,15 @@ def one_of_each(practice: SimpleNamespace, now: datetime, *, because: str = "ill
     about[K.DESK] = {"client": None, "practice": practice.tess.location}
     _to_decide(weighed, now)
     Notification.objects.all().delete()
-    made = {kind: _notice(practice, now, kind, **subject) for kind, subject in about.items()}
-    failed = _notice(practice, now, K.REMINDER, appointment=weighed, state=NotificationState.FAILED)
+    made = {kind: _notice(practice.ada, now, kind, subject) for kind, subject in about.items()}
+    failed = _notice(practice.ada, now, K.REMINDER, {"appointment": weighed, "state": NotificationState.FAILED})
     made[K.DESK].items.create(matter=Matter.UNDELIVERED, about=failed.pk)
     return made
 
 
-def _notice(practice: SimpleNamespace, now: datetime, kind: NotificationKind, **about: Any) -> Notification:
+def _notice(ada: Client, now: datetime, kind: NotificationKind, about: dict[str, Any]) -> Notification:
     version = about["appointment"].sequence if "appointment" in about else 0
-    facts = {"client": practice.ada, "recipient": practice.ada.email, "sequence": version, "created_at": now, "due_at": now}
+    facts = {"client": ada, "recipient": ada.email, "sequence": version, "created_at": now, "due_at": now}
     return Notification.objects.create(kind=kind, **facts | about)
 
 
