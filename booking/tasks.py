@@ -13,6 +13,7 @@ from booking.services.decisions import escalate
 from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
+from booking.services.retention import purge_copies
 from booking.services.waitlist import lapse_offers, offer_freed
 from clients.services.retention import forget
 
@@ -70,3 +71,9 @@ def escalate_decisions() -> None:
 def forget_old_answers() -> None:
     report = forget(now=timezone.now(), here_since=clients_here_since)
     log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients)
+
+
+@shared_task
+def purge_old_copies() -> None:
+    report = purge_copies(now=timezone.now())
+    log.warning("notice_copies_purged", notices=report.notices, earlier=report.earlier)

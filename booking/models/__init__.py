@@ -3,6 +3,7 @@ from booking.models.audit import AuditEntry
 from booking.models.change import Change
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
+from booking.models.notice_act import NoticeAct
 from booking.models.notice_rule import NoticeRule
 from booking.models.notification import Notification
 from booking.models.reach import Reach
@@ -20,6 +21,7 @@ __all__ = [
     "FreedTime",
     "Hold",
     "Link",
+    "NoticeAct",
     "NoticeRule",
     "Notification",
     "Offer",

@@ -76,9 +76,14 @@ def written(notice: Notification, now: datetime) -> Written | None:
         return _email(notice, contents, context, token, now)
 
 
+def is_true(notice: Notification, now: datetime) -> bool:
+    """Whether a notice would still say something; its link stays as it is."""
+    return TELLERS[notice.kind](notice, now) is not None
+
+
 def _sms(notice: Notification, context: Mapping[str, Any], token: str) -> Written:
     text = fold(" ".join(render_to_string(f"emails/{notice.kind}/sms.txt", context).split()))
-    return Written("", _kept(text, token, context["stop"]), sms=Sms(notice.pk, notice.recipient, text))
+    return Written("", _kept(text, token, context["stop"]), sms=Sms(notice.identity, notice.recipient, text))
 
 
 def _email(notice: Notification, contents: Contents, context: Mapping[str, Any], token: str, now: datetime) -> Written:
@@ -110,8 +115,8 @@ def _kept(text: str, token: str, stop: str) -> str:
 
 
 def _headers(notice: Notification, stop: str) -> dict[str, str]:
-    """The identity of the message, which stays when it is sent again, and the one click that stops its kind (RFC 8058)."""
-    headers = {"Message-ID": f"<{notice.pk}@{host()}>", "Auto-Submitted": "auto-generated"}
+    """The identity of the message, which stays when a try is repeated, and the one click that stops its kind (RFC 8058)."""
+    headers = {"Message-ID": f"<{notice.identity}@{host()}>", "Auto-Submitted": "auto-generated"}
     if stop:
         headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return headers
