@@ -1,5 +1,5 @@
 """The desk: what staff look up and change. Whatever touches an appointment goes through the services."""
 
-from booking.admin import appointments, holds, notifications, repairs, series, time_off, waitlist
+from booking.admin import appointments, holds, notice_rules, notifications, reach, repairs, series, time_off, waitlist
 
-__all__ = ["appointments", "holds", "notifications", "repairs", "series", "time_off", "waitlist"]
+__all__ = ["appointments", "holds", "notice_rules", "notifications", "reach", "repairs", "series", "time_off", "waitlist"]
