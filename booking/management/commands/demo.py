@@ -26,10 +26,11 @@ from booking.engine import slots
 from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
-from booking.enums import AppointmentStatus, Outcome
-from booking.models import Appointment, PlannedDate, Series
+from booking.enums import AppointmentStatus, NotificationKind, Outcome, RuleChannel
+from booking.models import Appointment, NoticeRule, PlannedDate, Series
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
+from booking.services.notices import set_rule
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
@@ -256,6 +257,7 @@ def load(now: datetime) -> str:
     diary.fill()
     import_appointments(diary.rows, now=now)
     diary.record_series()
+    _notice_rules(location, now)
     _wishes(now, today, clients, therapists, treatments)
     sign_ins += _returning_client(clients[4:], now)
     _break_something(therapists[2], now)
@@ -494,6 +496,21 @@ def _exceptions(location: Location, therapists: list[Therapist], today: date) ->
     HolidayOpening.objects.create(location=location, opens_on=opening)
 
 
+def _notice_rules(location: Location, now: datetime) -> None:
+    """What the practice sends by itself; in use from now on, so that nothing is sent about what was."""
+    kind, day = NotificationKind, timedelta(days=1)
+    rules = [
+        (kind.REMINDER, 3 * day, RuleChannel.PREFERRED),
+        (kind.REMINDER, day, RuleChannel.PREFERRED),
+        (kind.FORM, 2 * day, RuleChannel.PREFERRED),
+        (kind.FORM, day, RuleChannel.OTHER),
+        (kind.FOLLOW_UP, day, RuleChannel.PREFERRED),
+        (kind.SERIES_ENDING, 7 * day, RuleChannel.PREFERRED),
+    ]
+    for of, lead, channel in rules:
+        set_rule(NoticeRule(location=location, kind=of, lead=lead, channel=channel), now=now)
+
+
 def _break_something(therapist: Therapist, now: datetime) -> None:
     """A training over one session of next week, so that the desk has somebody to hear from."""
     session = Appointment.objects.upcoming(now + DAY * 7).filter(therapist=therapist).first()
@@ -572,8 +589,19 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     desk.user_permissions.set(
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer", "change_repair"))
+            | Q(
+                codename__in=(
+                    "add_appointment",
+                    "change_appointment",
+                    "override_rules",
+                    "add_offer",
+                    "change_repair",
+                    "change_notification",
+                    "change_reach",
+                )
+            )
             | Q(codename__in=("add_client", "change_client"))
+            | Q(codename__in=("change_notification", "add_reach", "change_reach"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
