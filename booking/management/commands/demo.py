@@ -26,8 +26,10 @@ from booking.engine import slots
 from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
-from booking.enums import AppointmentStatus, NotificationKind, Outcome, RuleChannel
-from booking.models import Appointment, NoticeRule, PlannedDate, Series
+from booking.enums import AppointmentStatus, NotificationKind, NotificationState, Outcome, RuleChannel
+from booking.models import Appointment, NoticeRule, Notification, PlannedDate, Reach, Series
+from booking.notifications.outbox import enqueue
+from booking.notifications.render import written
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
 from booking.services.notices import set_rule
@@ -261,6 +263,7 @@ def load(now: datetime) -> str:
     _wishes(now, today, clients, therapists, treatments)
     sign_ins += _returning_client(clients[4:], now)
     _break_something(therapists[2], now)
+    _notices(now)
     return sign_ins
 
 
@@ -509,6 +512,31 @@ def _notice_rules(location: Location, now: datetime) -> None:
     ]
     for of, lead, channel in rules:
         set_rule(NoticeRule(location=location, kind=of, lead=lead, channel=channel), now=now)
+
+
+def _notices(now: datetime) -> None:
+    """Confirmations in each state one can end in, and one that still waits, so that the desk has something to see."""
+    state = NotificationState
+    became: list[tuple[NotificationState, dict[str, Any]]] = [
+        (state.QUEUED, {"due_at": now + DAY}),
+        (state.SENT, {"attempts": 1, "answer": "250 2.0.0 Ok: queued as 4TzR1c0x"}),
+        (state.SENT, {"attempts": 2, "answer": "250 2.0.0 Ok: queued as 4TzR2f7k", "doubts": 1}),
+        (state.FAILED, {"attempts": 1, "last_error": "550 5.1.1 No such user here"}),
+        (state.DROPPED, {}),
+        (state.MISSED, {}),
+        (state.UNSURE, {"attempts": 1, "doubts": 1, "last_error": "SMTPServerDisconnected: Connection unexpectedly closed"}),
+    ]
+    sessions = Appointment.objects.upcoming(now + DAY * 5).select_related("client")[: len(became)]
+    for hours, (session, (ended, facts)) in enumerate(zip(sessions, became, strict=False), start=1):
+        assert session.client is not None
+        at = now - timedelta(hours=hours)
+        notice = enqueue(NotificationKind.CONFIRMATION, client=session.client, appointment=session, now=at)
+        assert notice is not None
+        if ended == state.SENT and (message := written(notice, at)):
+            facts |= {"sent_at": at, "subject": message.subject, "body": message.kept}
+        if ended == state.FAILED:
+            Reach.objects.note_bounce(session.client.pk, notice.recipient, at)
+        Notification.objects.filter(pk=notice.pk).update(state=ended, **facts)
 
 
 def _break_something(therapist: Therapist, now: datetime) -> None:
