@@ -11,6 +11,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -23,6 +24,7 @@ from booking.services.notices import Acted, send_again, send_now
 
 #: How far back the list of the missed goes, as after an outage.
 LATELY = timedelta(days=7)
+SHORT = "D j M, H:i"
 #: The shape beside the word; see .flag in the style sheet.
 SIGNS = {
     NotificationState.QUEUED: "none",
@@ -51,7 +53,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
-class NoticeActInline(ReadOnlyMixin, admin.TabularInline):
+class NoticeActInline(ReadOnlyMixin, admin.StackedInline):
     model = NoticeAct
     fields = readonly_fields = ("when", "action", "by", "was")
     extra = 0
@@ -73,7 +75,7 @@ class NoticeActInline(ReadOnlyMixin, admin.TabularInline):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    list_display = ("kind", "client", "recipient", "channel", "state_shown", "due_at", "sent_at", "attempts", "doubts")
+    list_display = ("kind", "client", "to", "state_shown", "due_short", "sent_short", "attempts", "doubts")
     list_filter = (StateFilter, "kind", "channel")
     list_select_related = ("client",)
     search_fields = ("recipient", "client__name", "subject")
@@ -91,6 +93,18 @@ class NotificationAdmin(ReadOnlyAdmin):
     def state_shown(self, notice: Notification) -> SafeString:
         sign = SIGNS[NotificationState(notice.state)]
         return format_html('<span class="flag {}">{}</span>', sign, notice.get_state_display())
+
+    @admin.display(description=_("to"), ordering="recipient")
+    def to(self, notice: Notification) -> SafeString:
+        return format_html("{}<br>{}", notice.recipient, notice.get_channel_display())
+
+    @admin.display(description=_("due"), ordering="due_at")
+    def due_short(self, notice: Notification) -> str:
+        return date_format(timezone.localtime(notice.due_at), SHORT)
+
+    @admin.display(description=_("sent"), ordering="sent_at")
+    def sent_short(self, notice: Notification) -> str:
+        return date_format(timezone.localtime(notice.sent_at), SHORT) if notice.sent_at else "–"
 
     @admin.display(description=_("about"))
     def about(self, notice: Notification) -> str:
