@@ -203,6 +203,15 @@ UNSENT = (NotificationState.QUEUED, NotificationState.SENDING)
 UNDELIVERED = (NotificationState.FAILED, NotificationState.MISSED, NotificationState.UNSURE)
 
 
+#: What the desk may have sent once more.
+SENDABLE_AGAIN = (*UNDELIVERED, NotificationState.SENT)
+
+
+class NoticeAction(TextChoices):
+    SEND_NOW = "send_now", _("sent at once")
+    SEND_AGAIN = "send_again", _("sent again")
+
+
 class Channel(TextChoices):
     EMAIL = "email", _("e-mail")
     SMS = "sms", _("text message")

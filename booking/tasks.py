@@ -15,6 +15,7 @@ from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
 from booking.services.notes import forget_notes
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
+from booking.services.retention import purge_copies
 from booking.services.waitlist import lapse_offers, offer_freed
 from clients.services.retention import forget
 
@@ -78,3 +79,9 @@ def forget_old_answers() -> None:
     now = timezone.now()
     report, notes = forget(now=now, here_since=clients_here_since), forget_notes(now=now)
     log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients, notes=notes)
+
+
+@shared_task
+def purge_old_copies() -> None:
+    report = purge_copies(now=timezone.now())
+    log.warning("notice_copies_purged", notices=report.notices, earlier=report.earlier)

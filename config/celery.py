@@ -42,6 +42,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=3, minute=20),
         "options": {"expires": 3600},
     },
+    "purge old copies of notices": {
+        "task": "booking.tasks.purge_old_copies",
+        "schedule": crontab(hour=3, minute=50),
+        "options": {"expires": 3600},
+    },
 }
 
 SIGN_OF_LIFE_EVERY = 5  # seconds

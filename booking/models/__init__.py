@@ -5,6 +5,7 @@ from booking.models.change import Change
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.note import NOTES_STAY, Addendum, Note, NoteTemplate, NoteVersion, NoteView
+from booking.models.notice_act import NoticeAct
 from booking.models.notice_rule import NoticeRule
 from booking.models.notice_text import NoticeText
 from booking.models.notification import Notification
@@ -31,6 +32,7 @@ __all__ = [
     "NoteTemplate",
     "NoteVersion",
     "NoteView",
+    "NoticeAct",
     "NoticeRule",
     "NoticeText",
     "Notification",

@@ -62,8 +62,12 @@ class NoticeRule(models.Model):
         return f"{self.get_kind_display()}, {self.lead}"
 
     def clean(self) -> None:
-        if self.lead is not None and self.lead % timedelta(minutes=1):
+        if self.lead is None:
+            return
+        if self.lead % timedelta(minutes=1):
             raise ValidationError({"lead": _("Use whole minutes.")})
+        if not timedelta(0) < self.lead <= timedelta(days=30):
+            raise ValidationError({"lead": _("Choose a time from one minute to thirty days.")})
 
     @property
     def is_afterwards(self) -> bool:

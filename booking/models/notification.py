@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Self
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django.db import models
 from django.db.models import Func, Q
@@ -112,6 +112,10 @@ class Notification(models.Model):
     last_error = models.CharField(_("last error"), max_length=300, blank=True)
     # what the server said when it took it
     answer = models.CharField(_("answer"), max_length=300, blank=True)
+    # when a person last asked for it; it then leaves in quiet hours too
+    asked_at = models.DateTimeField(_("asked for by the desk"), null=True, blank=True, editable=False)
+    # how often a person had it sent once more; automatic tries do not count
+    copies = models.PositiveSmallIntegerField(_("sent again by the desk"), default=0, editable=False)
     # as sent, for the desk
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"), blank=True)
@@ -186,3 +190,8 @@ class Notification(models.Model):
         """The client it is for or about. Only what is for the practice itself has none."""
         assert self.client is not None
         return self.client
+
+    @property
+    def identity(self) -> UUID:
+        """What carriers and mail programs know the message by: the same for every automatic try, another for each copy."""
+        return uuid5(self.pk, str(self.copies)) if self.copies else self.pk

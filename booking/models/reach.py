@@ -62,3 +62,15 @@ class Reach(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_channel_display())
+
+    def works_again(self) -> None:
+        """The client says that their address is right after all; it is written to again once this is saved."""
+        self.bounced, self.bounced_at = "", None
+
+    @property
+    def is_refused(self) -> bool:
+        return self.bounced != "" and self.bounced == self.client.email
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stopped != "" and self.stopped == str(self.client.phone)

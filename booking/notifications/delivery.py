@@ -27,7 +27,7 @@ from booking.notifications.channels import Way, ways_to
 from booking.notifications.errors import DeliveryError
 from booking.notifications.mail import MailServer
 from booking.notifications.reminders import is_too_late, wakes_at
-from booking.notifications.render import Written, written
+from booking.notifications.render import Written, is_true, written
 from booking.notifications.sms import SmsSender, sms_sender
 
 #: How long to wait before the next try, by the number of tries so far; from the last on it stays the same.
@@ -133,6 +133,15 @@ def _claim(now: datetime, size: int) -> list[Notification]:
     return claimed
 
 
+def why_not_sent(notice: Notification, now: datetime) -> NotificationState | None:
+    """What a notice would become instead of being sent: dropped as untrue, missed as too late; None where it may leave."""
+    if not _is_current(notice):
+        return NotificationState.DROPPED
+    if is_too_late(notice, now):
+        return NotificationState.MISSED
+    return None if is_true(notice, now) else NotificationState.DROPPED
+
+
 def _is_current(notice: Notification) -> bool:
     session = notice.appointment
     if session is None:
@@ -231,7 +240,7 @@ def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> Non
     state, due_at = NotificationState.QUEUED, now + BACK_OFF[max(0, min(notice.attempts, len(BACK_OFF)) - 1)]
     if problem.perhaps_taken and notice.kind in NOT_REPEATED:
         state = NotificationState.UNSURE
-    elif problem.permanent or now - notice.created_at >= GIVE_UP_AFTER:
+    elif problem.permanent or now - (notice.asked_at or notice.created_at) >= GIVE_UP_AFTER:
         state = NotificationState.FAILED
     _mine(notice).update(
         state=state,

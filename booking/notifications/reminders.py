@@ -75,7 +75,7 @@ def is_too_late(notice: Notification, now: datetime) -> bool:
 
 def wakes_at(notice: Notification, now: datetime) -> datetime:
     """From when on a notice may leave: now, or the end of the quiet hours for one that nobody asked for at this hour."""
-    if notice.kind not in DERIVED or notice.appointment is None:
+    if notice.kind not in DERIVED or notice.appointment is None or notice.asked_at is not None:
         return now
     practice = notice.appointment.treatment.location
     minute = minute_of(now)

@@ -81,7 +81,7 @@ def written(notice: Notification, now: datetime) -> Written | None:
         draft = drafted(notice.kind, notice.channel, contents, own, token=token, stop=stop)
         kept = _kept(draft.text, token, stop)
         if notice.channel == Channel.SMS:
-            return Written("", kept, sms=Sms(notice.pk, notice.recipient, draft.text))
+            return Written("", kept, sms=Sms(notice.identity, notice.recipient, draft.text))
         return Written(draft.subject, kept, email=_email(notice, contents, draft, stop, now))
 
 
@@ -106,6 +106,11 @@ def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token
 
 def _address(name: str, token: str) -> str:
     return str(settings.SITE_URL).rstrip("/") + reverse(name, args=[token])
+
+
+def is_true(notice: Notification, now: datetime) -> bool:
+    """Whether a notice would still say something; its link stays as it is."""
+    return TELLERS[notice.kind](notice, now) is not None
 
 
 def _email(notice: Notification, contents: Contents, draft: Draft, stop: str, now: datetime) -> EmailMultiAlternatives:
@@ -135,8 +140,8 @@ def _kept(text: str, token: str, stop: str) -> str:
 
 
 def _headers(notice: Notification, stop: str) -> dict[str, str]:
-    """The identity of the message, which stays when it is sent again, and the one click that stops its kind (RFC 8058)."""
-    headers = {"Message-ID": f"<{notice.pk}@{host()}>", "Auto-Submitted": "auto-generated"}
+    """The identity of the message, which stays when a try is repeated, and the one click that stops its kind (RFC 8058)."""
+    headers = {"Message-ID": f"<{notice.identity}@{host()}>", "Auto-Submitted": "auto-generated"}
     if stop:
         headers |= {
             "List-Unsubscribe": f"<{_address('booking:stop', stop)}>",

@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from booking.admin.abilities import known_classes, known_conditions
+from booking.enums import NotificationState
 from booking.management.commands.demo import NOTES
-from booking.models import Appointment, Notification, Repair, Series
+from booking.models import Appointment, NoticeRule, Notification, Reach, Repair, Series
 from booking.queries import rules
 from booking.services.asking import sessions_that_ask
 from booking.services.notes import without_a_signed_note
@@ -49,6 +50,21 @@ def test_every_note_up_to_yesterday_is_signed_and_marks_places_that_exist(demo):
 
     marked = {point.region for note in NOTES for point in note.points}
     assert marked <= set(BodyRegion.objects.exclude(treatable="group").values_list("code", flat=True))
+
+
+def test_its_desk_has_rules_and_a_notice_in_each_state_that_lasts(demo):
+    states = set(Notification.objects.values_list("state", flat=True))
+
+    assert {(rule.kind, rule.lead.days, rule.channel) for rule in NoticeRule.objects.all()} == {
+        ("reminder", 3, "preferred"),
+        ("reminder", 1, "preferred"),
+        ("form", 2, "preferred"),
+        ("form", 1, "other"),
+        ("follow_up", 1, "preferred"),
+        ("series_ending", 7, "preferred"),
+    }
+    assert states == set(NotificationState.values) - {NotificationState.SENDING}
+    assert Reach.objects.get().is_refused
 
 
 def test_about_sixty_percent_of_the_next_eight_weeks_is_booked(demo):

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("therapists", "0005_reviews"),
+        ("therapists", "0006_keeps_notices"),
     ]
 
     operations = [

@@ -108,6 +108,11 @@ class Location(models.Model):
     )
     quiet_from = models.TimeField(_("quiet from"), default=time(21), help_text=_("Nothing is offered by mail after this time."))
     quiet_until = models.TimeField(_("quiet until"), default=time(8))
+    keeps_notices = models.DurationField(
+        _("keeps the text of notices for"),
+        default=timedelta(days=180),
+        help_text=_("After that only to whom, when and whether a notice was sent is kept, not what it said."),
+    )
 
     class Meta:
         verbose_name = _("location")
@@ -124,6 +129,7 @@ class Location(models.Model):
                 & (Q(review_lapses=None) | Q(review_lapses__gte=timedelta(0))),
                 name="location_reviews_not_negative",
             ),
+            models.CheckConstraint(condition=Q(keeps_notices__gt=timedelta(0)), name="location_keeps_notices_positive"),
         ]
 
     def __str__(self) -> str:

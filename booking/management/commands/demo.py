@@ -26,11 +26,14 @@ from booking.engine import slots
 from booking.engine.recurrence import Course, Daily, Phase, Weekly
 from booking.engine.slots import Offers, Rule, Situation, bits_of
 from booking.engine.zones import instant_of
-from booking.enums import AppointmentStatus, Outcome
-from booking.models import Appointment, Note, NoteTemplate, NoteVersion, PlannedDate, Series
+from booking.enums import AppointmentStatus, NotificationKind, NotificationState, Outcome, RuleChannel
+from booking.models import Appointment, Note, NoteTemplate, NoteVersion, NoticeRule, Notification, PlannedDate, Reach, Series
+from booking.notifications.outbox import enqueue
+from booking.notifications.render import written
 from booking.queries import availability, minute_of, moment_of, rules, why_not
 from booking.services.imports import Imported, import_appointments
 from booking.services.notes import NoteText, Point
+from booking.services.notices import set_rule
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
@@ -291,10 +294,12 @@ def load(now: datetime) -> str:
     diary.fill()
     import_appointments(diary.rows, now=now)
     diary.record_series()
+    _notice_rules(location, now)
     _wishes(now, today, clients, therapists, treatments)
     sign_ins += _returning_client(clients[4:], now)
     _notes(therapists, today)
     _break_something(therapists[2], now)
+    _notices(now)
     return sign_ins
 
 
@@ -530,6 +535,46 @@ def _exceptions(location: Location, therapists: list[Therapist], today: date) ->
     HolidayOpening.objects.create(location=location, opens_on=opening)
 
 
+def _notice_rules(location: Location, now: datetime) -> None:
+    """What the practice sends by itself; in use from now on, so that nothing is sent about what was."""
+    kind, day = NotificationKind, timedelta(days=1)
+    rules = [
+        (kind.REMINDER, 3 * day, RuleChannel.PREFERRED),
+        (kind.REMINDER, day, RuleChannel.PREFERRED),
+        (kind.FORM, 2 * day, RuleChannel.PREFERRED),
+        (kind.FORM, day, RuleChannel.OTHER),
+        (kind.FOLLOW_UP, day, RuleChannel.PREFERRED),
+        (kind.SERIES_ENDING, 7 * day, RuleChannel.PREFERRED),
+    ]
+    for of, lead, channel in rules:
+        set_rule(NoticeRule(location=location, kind=of, lead=lead, channel=channel), now=now)
+
+
+def _notices(now: datetime) -> None:
+    """Confirmations in each state one can end in, and one that still waits, so that the desk has something to see."""
+    state = NotificationState
+    became: list[tuple[NotificationState, dict[str, Any]]] = [
+        (state.QUEUED, {"due_at": now + DAY}),
+        (state.SENT, {"attempts": 1, "answer": "250 2.0.0 Ok: queued as 4TzR1c0x"}),
+        (state.SENT, {"attempts": 2, "answer": "250 2.0.0 Ok: queued as 4TzR2f7k", "doubts": 1}),
+        (state.FAILED, {"attempts": 1, "last_error": "550 5.1.1 No such user here"}),
+        (state.DROPPED, {}),
+        (state.MISSED, {}),
+        (state.UNSURE, {"attempts": 1, "doubts": 1, "last_error": "SMTPServerDisconnected: Connection unexpectedly closed"}),
+    ]
+    sessions = Appointment.objects.upcoming(now + DAY * 5).select_related("client")[: len(became)]
+    for hours, (session, (ended, facts)) in enumerate(zip(sessions, became, strict=False), start=1):
+        assert session.client is not None
+        at = now - timedelta(hours=hours)
+        notice = enqueue(NotificationKind.CONFIRMATION, client=session.client, appointment=session, now=at)
+        assert notice is not None
+        if ended == state.SENT and (message := written(notice, at)):
+            facts |= {"sent_at": at, "subject": message.subject, "body": message.kept}
+        if ended == state.FAILED:
+            Reach.objects.note_bounce(session.client.pk, notice.recipient, at)
+        Notification.objects.filter(pk=notice.pk).update(state=ended, **facts)
+
+
 def _break_something(therapist: Therapist, now: datetime) -> None:
     """A training over one session of next week, so that the desk has somebody to hear from."""
     session = Appointment.objects.upcoming(now + DAY * 7).filter(therapist=therapist).first()
@@ -631,9 +676,18 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     desk.user_permissions.set(
         Permission.objects.filter(
             Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(codename__in=("add_appointment", "change_appointment", "override_rules", "add_offer", "change_repair"))
+            | Q(
+                codename__in=(
+                    "add_appointment",
+                    "change_appointment",
+                    "override_rules",
+                    "add_offer",
+                    "change_repair",
+                )
+            )
             | Q(codename__in=("add_client", "change_client"))
             | Q(codename__in=("add_noticetext", "change_noticetext", "delete_noticetext"))
+            | Q(codename__in=("change_notification", "add_reach", "change_reach"))
             | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
