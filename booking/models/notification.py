@@ -7,7 +7,7 @@ from typing import Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Func, Q
+from django.db.models import Exists, Func, OuterRef, Q
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +28,11 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def abandoned(self, now: datetime) -> Self:
         """Claimed by somebody who has not been heard of since."""
         return self.filter(state=NotificationState.SENDING, lease_until__lte=now)
+
+    def with_nearer(self) -> Self:
+        """With ``has_nearer``: there is one of the same kind, about the same time, that is due nearer the start."""
+        same = {field: OuterRef(field) for field in ("appointment", "kind", "sequence")}
+        return self.annotate(has_nearer=Exists(Notification.objects.filter(**same, lead__lt=OuterRef("lead"))))
 
 
 class Notification(models.Model):

@@ -46,23 +46,25 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
 
 @dataclass(frozen=True)
 class Written:
-    """The message as it goes out, by one of two ways, and its text as the desk may keep it: without the link."""
+    """The message as it goes out, by one of two ways, and its text as the desk may keep it: without the link.
+
+    The link in it works once ``link`` is given out.
+    """
 
     subject: str
     kept: str
+    link: Link
     email: EmailMultiAlternatives | None = None
     sms: Sms | None = None
 
 
 def written(notice: Notification, now: datetime) -> Written | None:
-    """A notice in words, for its channel; None when nothing of it is true any more.
-
-    A notice that is written again has a new link, and the one before stops working.
-    """
+    """A notice in words, for its channel, with a fresh link; None when nothing of it is true any more."""
     contents = TELLERS[notice.kind](notice, now)
     if contents is None:
         return None
-    token = _link(notice, contents.link_until)
+    link = Link(notification=notice)
+    token = link.renew(contents.link_until)
     site = settings.SITE_URL.rstrip("/")
     context = {
         **contents.context,
@@ -72,16 +74,18 @@ def written(notice: Notification, now: datetime) -> Written | None:
     }
     with translation.override(settings.LANGUAGE_CODE):
         if notice.channel == Channel.SMS:
-            return _sms(notice, context, token)
-        return _email(notice, contents, context, token, now)
+            return _sms(notice, context, link, token)
+        return _email(notice, contents, context, link, token, now)
 
 
-def _sms(notice: Notification, context: Mapping[str, Any], token: str) -> Written:
+def _sms(notice: Notification, context: Mapping[str, Any], link: Link, token: str) -> Written:
     text = fold(" ".join(render_to_string(f"emails/{notice.kind}/sms.txt", context).split()))
-    return Written("", _kept(text, token, context["stop"]), sms=Sms(notice.pk, notice.recipient, text))
+    return Written("", _kept(text, token, context["stop"]), link, sms=Sms(notice.pk, notice.recipient, text))
 
 
-def _email(notice: Notification, contents: Contents, context: Mapping[str, Any], token: str, now: datetime) -> Written:
+def _email(
+    notice: Notification, contents: Contents, context: Mapping[str, Any], link: Link, token: str, now: datetime
+) -> Written:
     """Text, HTML beside it, and a calendar part.
 
     About one session the calendar part is an invitation, which calendars update and remove by themselves; about several it
@@ -100,7 +104,7 @@ def _email(notice: Notification, contents: Contents, context: Mapping[str, Any],
     )
     email.attach_alternative(_inliner().inline(page), "text/html")
     _attach_calendar(email, contents, now)
-    return Written(subject, _kept(str(email.body), token, context["stop"]), email=email)
+    return Written(subject, _kept(str(email.body), token, context["stop"]), link, email=email)
 
 
 def _kept(text: str, token: str, stop: str) -> str:
@@ -115,16 +119,6 @@ def _headers(notice: Notification, stop: str) -> dict[str, str]:
     if stop:
         headers |= {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return headers
-
-
-def _link(notice: Notification, until: datetime) -> str:
-    """A fresh token for the link of a notice; an older one stops working."""
-    link = Link(notification=notice)
-    token = link.renew(until)
-    Link.objects.bulk_create(
-        [link], update_conflicts=True, unique_fields=["notification"], update_fields=["token_hash", "expires_at"]
-    )
-    return token
 
 
 def _attach_calendar(email: EmailMultiAlternatives, contents: Contents, now: datetime) -> None:
