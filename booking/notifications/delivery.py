@@ -195,7 +195,7 @@ def _take_up(group: Sequence[Notification], batch: Batch) -> list[tuple[Notifica
     about = Appointment.objects.select_related("client__reach", "room").prefetch_related("therapist", "treatment__location")
     mine = Notification.objects.filter(pk__in=[notice.pk for notice in group], lease_until=group[0].lease_until)
     rows = mine.filter(state=NotificationState.SENDING).with_nearer()
-    current = {row.pk: row for row in rows.prefetch_related("client", *SUBJECTS[1:], Prefetch("appointment", about))}
+    current = {row.pk: row for row in rows.prefetch_related(*SUBJECTS[1:], Prefetch("appointment", about))}
     ready = []
     for notice in (current[each.pk] for each in group if each.pk in current):
         try:
@@ -256,17 +256,12 @@ def _send(notice: Notification, message: Written, batch: Batch) -> bool:
     return True
 
 
-@transaction.atomic
 def _hand_over(notice: Notification, now: datetime) -> bool:
-    """Note that it may have left from now on. Not: one that is not ours any more, or whose session is not as it was put in words.
-
-    The lock lets no change of the session slip in between; one that is under way is not waited for.
-    """
-    mine, session = _mine(notice), notice.appointment
-    if session is not None:
-        same = Appointment.objects.filter(pk=session.pk, sequence=session.sequence, status=session.status)
-        mine = mine.filter(appointment__in=same.select_for_update(skip_locked=True, no_key=True))
-    return mine.update(attempts=notice.attempts, handed_at=now) == 1
+    """Note that it may have left from now on. Not: one that is not ours any more, or whose session is not as its words say."""
+    session = notice.appointment
+    if session is None:
+        return _mine(notice).update(attempts=notice.attempts, handed_at=now) == 1
+    return Notification.objects.hand_over(notice, session, now)
 
 
 def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> None:
