@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from django.db.models import QuerySet
 from django.test import override_settings
 
 from booking.enums import NotificationState
 from booking.models import Appointment, AuditEntry, Change, FreedTime, NoticeRule, Notification
+from booking.notifications.render import written
 from clients.models import Client
 from tests.factories import LocationFactory, NoticeRuleFactory, TreatmentFactory
 from tests.http_crowd import ROOT, environment
@@ -76,9 +78,9 @@ def sessions_to_remind_of(
     return Appointment.objects.bulk_create(sessions, batch_size=1000)
 
 
-def waiting() -> int:
+def waiting() -> QuerySet[Notification]:
     """Notices that are yet to leave, or are leaving."""
-    return Notification.objects.filter(state__in=(NotificationState.QUEUED, NotificationState.SENDING)).count()
+    return Notification.objects.filter(state__in=(NotificationState.QUEUED, NotificationState.SENDING))
 
 
 class Celery:
@@ -139,6 +141,12 @@ def emptied() -> None:
     """The practice without sessions and notices, for the next drill."""
     for model in (Notification, FreedTime, AuditEntry, Appointment, Change):
         model.objects.all().delete()
+
+
+def learn(now: datetime) -> None:
+    """What a worker learns with its first message of a kind, before it is copied."""
+    for notice in Notification.objects.distinct("kind").order_by("kind"):
+        written(notice, now)
 
 
 @contextmanager

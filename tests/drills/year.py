@@ -41,8 +41,8 @@ ZONES = (
 SESSIONS = 5000
 FIRST = datetime(2027, 1, 1, tzinfo=UTC)
 DAYS = 364
-PEOPLE = 4  # therapists of a place
-STARTS = 160  # at which they have a session, of a year
+PEOPLE = 8  # therapists of a place
+STARTS = 75  # at which they have a session, of a year
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NIGHTS = (("21:00", "08:00"), ("20:30", "07:30"), ("22:00", "09:00"), ("00:00", "06:00"))
 
