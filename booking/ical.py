@@ -44,11 +44,11 @@ def calendar(appointments: Iterable[Appointment], *, now: datetime, method: Meth
     years: dict[str, list[int]] = {}
     for appointment in appointments:
         years.setdefault(appointment.zone, []).append(appointment.local_date.year)
-    for zone, seen in years.items():
-        file.add_component(_timezone(zone, min(seen), max(seen)))
     for appointment in appointments:
         file.add_component(_event(appointment, now, method))
-    return bytes(file.to_ical())
+    head, event, events = bytes(file.to_ical()).partition(b"BEGIN:VEVENT\r\n")
+    clocks = b"".join(_clocks(zone, min(seen), max(seen)) for zone, seen in years.items())
+    return head + clocks + event + events
 
 
 def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar.Event:
@@ -86,6 +86,11 @@ def _person(name: str, email: str) -> icalendar.vCalAddress:
 
 
 @lru_cache(maxsize=64)
+def _clocks(zone: str, first_year: int, last_year: int) -> bytes:
+    """The lines about the clocks of a zone, which are the same in every file."""
+    return bytes(_timezone(zone, first_year, last_year).to_ical())
+
+
 def _timezone(zone: str, first_year: int, last_year: int) -> icalendar.Timezone:
     """What the clocks of ``zone`` do from the first day of one year to the last day of another."""
     tz = ZoneInfo(zone)

@@ -31,23 +31,27 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a" * 32  # the same in cookie and form is all the protection against forgery asks for
 
 
+def environment(settings_module: str) -> dict[str, str]:
+    """That of a process of its own on the database of this run."""
+    given = urlsplit(os.environ["DATABASE_URL"])
+    return os.environ | {
+        "DATABASE_URL": given._replace(path="/" + connection.settings_dict["NAME"]).geturl(),
+        "DJANGO_SETTINGS_MODULE": settings_module,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "LOG_LEVEL": "ERROR",  # refusals are counted, not read
+        "INTAKE_KEYS": settings.INTAKE_KEYS,
+    }
+
+
 @contextmanager
 def web() -> Iterator[int]:
     """Two processes of four threads on the database of this run; yields the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    given = urlsplit(os.environ["DATABASE_URL"])
-    environment = os.environ | {
-        "DATABASE_URL": given._replace(path="/" + connection.settings_dict["NAME"]).geturl(),
-        "DJANGO_SETTINGS_MODULE": "tests.bench_settings",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "LOG_LEVEL": "ERROR",  # refusals are counted, not read
-        "INTAKE_KEYS": settings.INTAKE_KEYS,
-    }
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--no-control-socket", "--log-level", "error"]
     command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--backlog", "1024"]
-    server = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, env=environment)
+    server = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, env=environment("tests.bench_settings"))
     try:
         for _ in range(200):
             try:

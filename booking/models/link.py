@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 from uuid import uuid4
@@ -19,6 +20,11 @@ def hash_of(token: str) -> str:
 class LinkQuerySet(models.QuerySet["Link"]):
     def live(self, now: datetime) -> Self:
         return self.filter(expires_at__gt=now)
+
+    def give_out(self, links: Iterable[Link]) -> None:
+        """Let these work, each in the place of an older one of its notice."""
+        fields = ["token_hash", "expires_at"]
+        self.bulk_create(links, update_conflicts=True, unique_fields=["notification"], update_fields=fields)
 
     def for_token(self, token: str, now: datetime) -> Link | None:
         """The live link with this token; None for one that never was or is over."""

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid4, uuid5
 
-from django.db import models
-from django.db.models import Func, Q
+from django.db import connection, models
+from django.db.models import Exists, Func, OuterRef, Q
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import TO_PRACTICE, UNDELIVERED, Channel, NotificationKind, NotificationState
+from booking.models.appointment import Appointment
 from clients.models import Client
 
 #: Told of once by each kind.
@@ -38,6 +39,37 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
     def undelivered(self) -> Self:
         return self.filter(state__in=UNDELIVERED)
+
+    def hand_over(self, notice: Notification, session: Appointment, now: datetime) -> bool:
+        """Note of a claimed notice that it may have left, if its session is still just as in ``session``.
+
+        The lock lets no change of the session slip in between; one that is under way is not waited for. In one statement,
+        which the ORM cannot do with a lock, because it is done for every single notice.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE booking_notification SET attempts = %s, handed_at = %s
+                WHERE id = %s AND state = 'sending' AND lease_until = %s AND appointment_id IN (
+                    SELECT id FROM booking_appointment WHERE id = %s AND sequence = %s AND status = %s FOR SHARE SKIP LOCKED
+                )
+                """,
+                [
+                    notice.attempts,
+                    now,
+                    notice.pk,
+                    notice.lease_until,
+                    session.pk,
+                    session.sequence,
+                    session.status,
+                ],
+            )
+            return bool(cursor.rowcount == 1)
+
+    def with_nearer(self) -> Self:
+        """With ``has_nearer``: there is one of the same kind, about the same time, that is due nearer the start."""
+        same = {field: OuterRef(field) for field in ("appointment", "kind", "sequence")}
+        return self.annotate(has_nearer=Exists(Notification.objects.filter(**same, lead__lt=OuterRef("lead"))))
 
 
 class Notification(models.Model):

@@ -20,16 +20,15 @@ from clients.services.responses import asks_for_form
 
 def tell(notice: Notification, now: datetime) -> Contents | None:
     """What is ahead, or was; None once it was moved, cancelled, answered or declined, or has begun."""
-    about = Appointment.objects.select_related("therapist", "room", "treatment__location", "client__reach")
-    first = about.filter(notifications=notice, sequence=notice.sequence).first()
-    if first is None or not _holds(notice, first, now):
+    first = notice.appointment
+    if first is None or first.client is None or first.sequence != notice.sequence or not _holds(notice, first, now):
         return None
     zone = ZoneInfo(first.zone)
     site = str(settings.SITE_URL).rstrip("/")
-    on_hold = is_on_hold([first])
+    on_hold = is_on_hold(first)
     context: dict[str, Any] = {
         "first": first,
-        "name": notice.addressee.name.partition(" ")[0],
+        "name": first.client.name.partition(" ")[0],
         "treatment": first.treatment,
         "zone": first.zone,
         "changes": clock_changes(zone, now.astimezone(zone).date(), first.local_date),

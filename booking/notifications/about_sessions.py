@@ -62,15 +62,16 @@ def tell(notice: Notification, now: datetime) -> Contents | None:
         "others_stay": notice.series is None and _others_stay(sessions, now),
         "site": settings.SITE_URL,
         "form": _form(notice, first),
-        "is_on_hold": notice.kind != NotificationKind.CANCELLED and is_on_hold(sessions),
+        "is_on_hold": notice.kind != NotificationKind.CANCELLED and any(map(is_on_hold, sessions)),
     }
     until = max(session.ends_at for session in sessions) + LINK_OUTLIVES
     return Contents(first.treatment.location, context, until, sessions, _method(notice, sessions))
 
 
-def is_on_hold(sessions: Sequence[Appointment]) -> bool:
-    """Whether one of them is not confirmed before a doctor has spoken. A notice says only that it is not confirmed."""
-    return SessionFlag.objects.filter(appointment__in=sessions, state=FlagState.ON_HOLD).exists()
+def is_on_hold(session: Appointment) -> bool:
+    """Whether a session is not confirmed before a doctor has spoken. A notice says only that it is not confirmed."""
+    flag: SessionFlag | None = getattr(session, "flag", None)
+    return flag is not None and flag.state == FlagState.ON_HOLD
 
 
 def _form(notice: Notification, first: Appointment) -> str:
@@ -82,7 +83,7 @@ def _form(notice: Notification, first: Appointment) -> str:
 
 def _sessions(notice: Notification, now: datetime) -> list[Appointment]:
     """The sessions of which what the notice says holds and still matters, in order."""
-    about = Appointment.objects.select_related("therapist", "room", "treatment__location", "client", "planned_date")
+    about = Appointment.objects.select_related("therapist", "room", "treatment__location", "client", "planned_date", "flag")
     ahead = about.filter(ends_at__gt=now).order_by("starts_at")
     if notice.change_id is not None:
         ahead = ahead.filter(audit_entries__change=notice.change_id, audit_entries__sequence=F("sequence"))

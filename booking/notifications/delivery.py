@@ -1,28 +1,31 @@
 """Send what is due: each notice once, and none that is no longer true.
 
-A notice is claimed with a lease in one short transaction, checked and put in words in a second one right before it is handed
-over, and marked in a third; no lock is held while a server is talked to. Marking it in the transaction that claims it would be
-one step less, but then a slow server keeps a transaction open (which holds back vacuum, and whoever changes that row), and a
-worker that dies leaves no trace: the lock is gone, the notice looks untouched, and whether it has left nobody can say. With a
-lease the row itself tells. Claimed and not handed over: it has not left, and the next worker takes it. Handed over and not
-marked: it may have left, which is counted, and the kind decides whether it is sent again.
+A notice is claimed with a lease in one short transaction, checked against its session and noted as handed over in a second one
+right before that, and marked in a third; no lock is held while a server is talked to. Marking it in the transaction that claims
+it would be one step less, but then a slow server keeps a transaction open (which holds back vacuum, and whoever changes that
+row), and a worker that dies leaves no trace: the lock is gone, the notice looks untouched, and whether it has left nobody can
+say. With a lease the row itself tells. Claimed and not handed over: it has not left, and the next worker takes it. Handed over
+and not marked: it may have left, which is counted, and the kind decides whether it is sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from time import monotonic
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Prefetch, Value, When
 from django.utils.translation import gettext as _
 
-from booking.enums import OWN_VERSION, Channel, NotificationKind, NotificationState
+from booking.enums import DERIVED, OWN_VERSION, Channel, NotificationKind, NotificationState
 from booking.ical import GONE
-from booking.models import Notification, Reach
-from booking.models.notification import NotificationQuerySet
+from booking.models import Appointment, Link, Notification, Reach
+from booking.models.notification import SUBJECTS, NotificationQuerySet
 from booking.notifications.channels import Way, ways_to
 from booking.notifications.errors import DeliveryError
 from booking.notifications.mail import MailServer
@@ -34,30 +37,44 @@ from booking.notifications.sms import SmsSender, sms_sender
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
 GIVE_UP_AFTER = timedelta(days=2)
 #: How many are claimed at once; whatever of them is not reached is given back.
-CLAIMED_AT_ONCE = 25
+CLAIMED_AT_ONCE = 50
+#: How many are put in words at once, because that takes little more than one alone; and for how many seconds the words are good.
+WRITTEN_AT_ONCE = 25
+FRESH = 1.0
 #: Seconds after which a batch takes on no more, so that it ends long before its task counts as lost.
 BATCH_LASTS = 45
 #: Longer than a batch and the slowest conversation, so that nobody else takes what is still being sent.
 LEASE = timedelta(minutes=2)
-#: Seconds after which a mail domain is slow; the others do not wait for the rest of its mail.
+#: Seconds after which an answer is slow, and how many of them a mail domain may take by slow answers in a row; after that the
+#: others do not wait for the rest of its mail.
 SLOW = 2.0
+PATIENCE = 5.0
 SLOW_WAITS = timedelta(minutes=1)
-#: What a notice is about, loaded with it.
-ABOUT = (
-    *("client", "series", "appointment__treatment__location", "change", "offer", "repair"),
-    *("therapist__location", "therapist__user", "practice"),
-)
+#: How long a notice waits whose session is being changed at the very moment.
+CHANGED_WAITS = timedelta(seconds=5)
 #: Better not told than told twice.
 NOT_REPEATED = (NotificationKind.CANCELLED,)
 
 
-class Post:
-    """Whoever carries a batch, each opened when it is first needed; and the domains that kept it waiting."""
+class Batch:
+    """One worker's turn. Whoever carries the messages is called when first needed; ``faults`` are ours, raised at the end."""
 
-    def __init__(self) -> None:
-        self.mail = MailServer()
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.faults: list[Exception] = []
+        self._began = monotonic()
+        self._mail = MailServer()
         self._sms: SmsSender | None = None
-        self.slow: set[str] = set()
+        self._lost: dict[str, float] = {}
+
+    @property
+    def clock(self) -> datetime:
+        """What the time is by now."""
+        return self.now + timedelta(seconds=monotonic() - self._began)
+
+    @property
+    def is_over(self) -> bool:
+        return self._mail.is_away or monotonic() - self._began >= BATCH_LASTS
 
     def send(self, message: Written) -> str:
         """Hand one message over and return the carrier's answer. Raises DeliveryError."""
@@ -67,13 +84,21 @@ class Post:
                 self._sms = self._sms or sms_sender()
                 return self._sms.send(message.sms)
             assert message.email is not None
-            return self.mail.send(message.email)
+            return self._mail.send(message.email)
         finally:
-            if message.email is not None and monotonic() - began > SLOW:
-                self.slow.add(_domain(message.email.to[0]))
+            if message.email is not None:
+                self.note_pace(message.email.to[0], monotonic() - began)
+
+    def note_pace(self, recipient: str, seconds: float) -> None:
+        """Remember how long a domain kept the others waiting; a quick answer makes up for it."""
+        domain = _domain(recipient)
+        self._lost[domain] = self._lost.get(domain, 0.0) + seconds if seconds > SLOW else 0.0
+
+    def is_slow(self, recipient: str) -> bool:
+        return self._lost.get(_domain(recipient), 0.0) > PATIENCE
 
     def close(self) -> None:
-        self.mail.close()
+        self._mail.close()
         if self._sms is not None:
             with suppress(OSError):
                 self._sms.close()
@@ -86,21 +111,19 @@ def send_due(now: datetime, limit: int = 500) -> int:
     Raises ExceptionGroup at the end if some could not be written; these wait for another try like those a server puts off.
     """
     take_back_abandoned(now)
-    ends = monotonic() + BATCH_LASTS
-    post = Post()
+    batch = Batch(now)
     sent = 0
-    faults: list[Exception] = []
     try:
-        while limit > 0 and not post.mail.is_away and monotonic() < ends:
+        while limit > 0 and not batch.is_over:
             claimed = _claim(now, min(limit, CLAIMED_AT_ONCE))
             if not claimed:
                 break
             limit -= len(claimed)
-            sent += _send_claimed(claimed, post, now, ends, faults)
+            sent += _send_claimed([notice for notice in claimed if notice.state == NotificationState.SENDING], batch)
     finally:
-        post.close()
-    if faults:
-        raise ExceptionGroup("notices that could not be written", faults)
+        batch.close()
+    if batch.faults:
+        raise ExceptionGroup("notices that could not be written", batch.faults)
     return sent
 
 
@@ -129,7 +152,8 @@ def _claim(now: datetime, size: int) -> list[Notification]:
     for notice in claimed:
         notice.state = NotificationState.SENDING if _is_current(notice) else NotificationState.DROPPED
         notice.lease_until = now + LEASE
-    Notification.objects.bulk_update(claimed, ["state", "lease_until"])
+    for state, group in groupby(sorted(claimed, key=attrgetter("state")), attrgetter("state")):
+        Notification.objects.filter(pk__in=[notice.pk for notice in group]).update(state=state, lease_until=now + LEASE)
     return claimed
 
 
@@ -150,17 +174,18 @@ def _is_current(notice: Notification) -> bool:
     return not gone and (notice.kind in OWN_VERSION or notice.sequence == session.sequence)
 
 
-def _send_claimed(claimed: Sequence[Notification], post: Post, now: datetime, ends: float, faults: list[Exception]) -> int:
+def _send_claimed(claimed: Iterable[Notification], batch: Batch) -> int:
     """Send what was claimed, give back what there is no time for, and say how many went out."""
     sent = 0
-    left = [notice for notice in claimed if notice.state == NotificationState.SENDING]
+    left = deque(claimed)
     try:
-        while left and not post.mail.is_away and monotonic() < ends:
-            notice = left.pop(0)
-            if _domain(notice.recipient) in post.slow:
-                _mine(notice).update(state=NotificationState.QUEUED, due_at=now + SLOW_WAITS, lease_until=None)
-            else:
-                sent += _send(notice, post, now, faults)
+        while left and not batch.is_over:
+            ready = deque(_take_up(_next(left), batch))
+            fresh_until = monotonic() + FRESH
+            while ready and not batch.is_over and monotonic() < fresh_until:
+                notice, message = ready.popleft()
+                sent += _send(notice, message, batch)
+            left.extendleft(notice for notice, _message in reversed(ready))
     finally:
         if left:
             mine = Notification.objects.filter(pk__in=[notice.pk for notice in left], lease_until=left[0].lease_until)
@@ -168,24 +193,87 @@ def _send_claimed(claimed: Sequence[Notification], post: Post, now: datetime, en
     return sent
 
 
-def _send(notice: Notification, post: Post, now: datetime, faults: list[Exception]) -> bool:
-    """Send one notice, if it is still to be sent; note what became of it, and say whether it went out."""
+def _next(left: deque[Notification]) -> list[Notification]:
+    """Take those that are put in words together: many that speak of one session each, which handing over looks at again."""
+    group = [left.popleft()]
+    while left and len(group) < WRITTEN_AT_ONCE and {group[0].kind, left[0].kind} <= set(DERIVED):
+        group.append(left.popleft())
+    return group
+
+
+def _take_up(group: Sequence[Notification], batch: Batch) -> list[tuple[Notification, Written]]:
+    """Put in words those that are still ours, still true and may leave at this hour; the others are laid aside."""
+    people = ("therapist", "treatment__location__notice_texts")
+    about = Appointment.objects.select_related("client__reach", "room", "flag").defer("flag__grounds").prefetch_related(*people)
+    mine = Notification.objects.filter(pk__in=[notice.pk for notice in group], lease_until=group[0].lease_until)
+    rows = mine.filter(state=NotificationState.SENDING).with_nearer()
+    rows = rows.select_related("client__reach", "therapist__location", "therapist__user", "practice")
+    current = {row.pk: row for row in rows.prefetch_related(*SUBJECTS[1:], Prefetch("appointment", about))}
+    ready = []
+    for notice in (current[each.pk] for each in group if each.pk in current):
+        try:
+            message = _worded(notice, batch)
+        except Exception as fault:  # a fault of ours in one notice must not hold up the others; it is raised after them
+            batch.faults.append(fault)
+            notice.attempts += 1
+            _put_off(notice, DeliveryError(repr(fault)), batch.now)
+        else:
+            if message is not None:
+                ready.append((notice, message))
+    Link.objects.give_out(message.link for _notice, message in ready if message.link is not None)
+    return ready
+
+
+def _worded(notice: Notification, batch: Batch) -> Written | None:
+    """The notice in words; None where it is not to be sent now, and what became of it is noted."""
+    clock = batch.clock
+    leaves_at = wakes_at(notice, clock)
+    if is_too_late(notice, clock):
+        _mine(notice).update(state=NotificationState.MISSED, lease_until=None)
+    elif not _finds_its_way(notice):
+        no_way = _("There is no way left to reach this client.")
+        _mine(notice).update(state=NotificationState.FAILED, lease_until=None, last_error=no_way)
+    elif leaves_at > clock:
+        _mine(notice).update(state=NotificationState.QUEUED, lease_until=None, due_at=leaves_at)
+    elif (message := written(notice, batch.now)) is None:
+        _mine(notice).update(state=NotificationState.DROPPED, lease_until=None)
+    else:
+        return message
+    return None
+
+
+def _finds_its_way(notice: Notification) -> bool:
+    """A text message leaves only for a number that is still a way to its client; otherwise the notice goes the other way."""
+    if notice.channel != Channel.SMS:
+        return True
+    ways = ways_to(notice.addressee)
+    if ways and Way(Channel.SMS, notice.recipient) not in ways:
+        notice.channel, notice.recipient = ways[0]
+        _mine(notice).update(channel=notice.channel, recipient=notice.recipient)
+    return bool(ways)
+
+
+def _send(notice: Notification, message: Written, batch: Batch) -> bool:
+    """Send one notice, if nothing stands in its way by now; note what became of it, and say whether it went out."""
+    if batch.is_slow(notice.recipient):
+        _mine(notice).update(state=NotificationState.QUEUED, lease_until=None, due_at=batch.now + SLOW_WAITS)
+        return False
     notice.attempts += 1
+    if not _hand_over(notice, batch.now):
+        _mine(notice).update(state=NotificationState.QUEUED, lease_until=None, due_at=batch.now + CHANGED_WAITS)
+        return False
     try:
-        message = _take_up(notice, now)
-        answer = post.send(message) if message else ""
+        answer = batch.send(message)
     except DeliveryError as problem:
-        _put_off(notice, problem, now)
+        _put_off(notice, problem, batch.now)
         return False
-    except Exception as fault:  # a fault of ours in one notice must not hold up the others; it is raised after them
-        faults.append(fault)
-        _put_off(notice, DeliveryError(repr(fault)), now)
-        return False
-    if message is None:
+    except Exception as fault:
+        batch.faults.append(fault)
+        _put_off(notice, DeliveryError(repr(fault)), batch.now)
         return False
     _mine(notice).update(
         state=NotificationState.SENT,
-        sent_at=now,
+        sent_at=batch.now,
         lease_until=None,
         handed_at=None,
         last_error="",
@@ -196,43 +284,12 @@ def _send(notice: Notification, post: Post, now: datetime, faults: list[Exceptio
     return True
 
 
-@transaction.atomic
-def _take_up(notice: Notification, now: datetime) -> Written | None:
-    """The notice in words, if it is still ours, still true and may leave at this hour; from now on it may have left."""
-    current = _mine(notice).select_for_update(of=("self",)).select_related(*ABOUT).first()
-    if current is None:
-        return None
-    message, leaves_at = None, wakes_at(current, now)
-    if is_too_late(current, now):
-        _lay_aside(current, NotificationState.MISSED)
-    elif not _finds_its_way(current):
-        current.last_error = _("There is no way left to reach this client.")
-        _lay_aside(current, NotificationState.FAILED)
-    elif leaves_at > now:
-        current.due_at = leaves_at
-        _lay_aside(current, NotificationState.QUEUED)
-    elif (message := written(current, now)) is None:
-        _lay_aside(current, NotificationState.DROPPED)
-    else:
-        current.attempts, current.handed_at = notice.attempts, now
-        notice.channel, notice.recipient = current.channel, current.recipient
-        current.save(update_fields=["attempts", "handed_at", "channel", "recipient"])
-    return message
-
-
-def _finds_its_way(notice: Notification) -> bool:
-    """A text message leaves only for a number that is still a way to its client; otherwise the notice goes the other way."""
-    if notice.channel != Channel.SMS:
-        return True
-    ways = ways_to(notice.addressee)
-    if ways and Way(Channel.SMS, notice.recipient) not in ways:
-        notice.channel, notice.recipient = ways[0]
-    return bool(ways)
-
-
-def _lay_aside(notice: Notification, state: NotificationState) -> None:
-    notice.state, notice.lease_until = state, None
-    notice.save(update_fields=["state", "lease_until", "due_at", "last_error"])
+def _hand_over(notice: Notification, now: datetime) -> bool:
+    """Note that it may have left from now on. Not: one that is not ours any more, or whose session is not as its words say."""
+    session = notice.appointment
+    if session is None:
+        return _mine(notice).update(attempts=notice.attempts, handed_at=now) == 1
+    return Notification.objects.hand_over(notice, session, now)
 
 
 def _put_off(notice: Notification, problem: DeliveryError, now: datetime) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from email.utils import parseaddr
+from functools import lru_cache
 from smtplib import SMTP, SMTPDataError, SMTPException, SMTPResponseException
 
 from django.core.mail import EmailMessage, get_connection
@@ -44,12 +44,12 @@ class MailServer:
         assert isinstance(connection, SMTP)
         encoding = message.encoding or "utf-8"
         [recipient] = message.recipients()
-        text = re.sub(rb"\r?\n", b"\r\n", message.message().as_bytes())
+        text = message.message().as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         handed_over = False
         try:
             connection.ehlo_or_helo_if_needed()
-            self._accepted(connection, connection.mail(parseaddr(sanitize_address(message.from_email, encoding))[1]))
-            self._accepted(connection, connection.rcpt(parseaddr(sanitize_address(recipient, encoding))[1]), of_address=True)
+            self._accepted(connection, connection.mail(_bare(message.from_email, encoding)))
+            self._accepted(connection, connection.rcpt(_bare(recipient, encoding)), of_address=True)
             handed_over = True
             return self._accepted(connection, connection.data(text))
         except SMTPDataError as refusal:
@@ -70,6 +70,12 @@ class MailServer:
             self.close()
         permanent = code >= 500
         raise DeliveryError(_answer(code, said), permanent=permanent, bounced=permanent and of_address)
+
+
+@lru_cache(maxsize=64)
+def _bare(address: str, encoding: str) -> str:
+    """An address without the name before it, as the conversation wants it."""
+    return parseaddr(sanitize_address(address, encoding))[1]
 
 
 def _in_words(fault: OSError) -> str:

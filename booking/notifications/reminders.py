@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import or_
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -62,7 +62,7 @@ def queue_due(now: datetime) -> int:
 
 
 def is_too_late(notice: Notification, now: datetime) -> bool:
-    """Whether a notice that waited still speaks of the truth but comes too late to be of use."""
+    """Whether a notice (of ``with_nearer``) that waited still speaks of the truth but comes too late to be of use."""
     if notice.kind == NotificationKind.DAY_AHEAD:
         return day_has_begun(notice, now)
     session = notice.appointment
@@ -70,7 +70,7 @@ def is_too_late(notice: Notification, now: datetime) -> bool:
         return False
     if notice.kind == NotificationKind.FOLLOW_UP:
         return now > session.ends_at + notice.lead + AFTERWARDS
-    return now >= session.starts_at or _nearer(notice).exists()
+    return now >= session.starts_at or vars(notice)["has_nearer"]
 
 
 def wakes_at(notice: Notification, now: datetime) -> datetime:
@@ -89,12 +89,6 @@ def quiet_of(practice: Location) -> Quiet:
 
 def _wall(at: time) -> int:
     return at.hour * 60 + at.minute
-
-
-def _nearer(notice: Notification) -> QuerySet[Notification]:
-    """Notices of the same kind about the same time that are due nearer the start."""
-    same = Notification.objects.filter(appointment=notice.appointment_id, kind=notice.kind, sequence=notice.sequence)
-    return same.filter(lead__lt=notice.lead)
 
 
 @dataclass(frozen=True)

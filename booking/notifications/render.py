@@ -48,10 +48,14 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
 
 @dataclass(frozen=True)
 class Written:
-    """The message as it goes out, by one of two ways, and its text as the desk may keep it: without the link."""
+    """The message as it goes out, by one of two ways, and its text as the desk may keep it: without the link.
+
+    The link in it works once ``link`` is given out; what goes to the practice itself has none.
+    """
 
     subject: str
     kept: str
+    link: Link | None
     email: EmailMultiAlternatives | None = None
     sms: Sms | None = None
 
@@ -66,14 +70,12 @@ class Draft:
 
 
 def written(notice: Notification, now: datetime) -> Written | None:
-    """A notice in words, for its channel; None when nothing of it is true any more.
-
-    A notice that is written again has a new link, and the one before stops working.
-    """
+    """A notice in words, for its channel, with a fresh link; None when nothing of it is true any more."""
     contents = TELLERS[notice.kind](notice, now)
     if contents is None:
         return None
-    token = _link(notice, contents.link_until) if contents.link_until else ""
+    link = Link(notification=notice) if contents.link_until else None
+    token = link.renew(contents.link_until, is_short=notice.channel == Channel.SMS) if link and contents.link_until else ""
     stop = stop_token(notice) if notice.kind in DECLINABLE else ""
     language = notice.addressee.written_in if notice.kind in TO_CLIENTS else settings.LANGUAGE_CODE
     with translation.override(language):
@@ -81,8 +83,8 @@ def written(notice: Notification, now: datetime) -> Written | None:
         draft = drafted(notice.kind, notice.channel, contents, own, token=token, stop=stop)
         kept = _kept(draft.text, token, stop)
         if notice.channel == Channel.SMS:
-            return Written("", kept, sms=Sms(notice.identity, notice.recipient, draft.text))
-        return Written(draft.subject, kept, email=_email(notice, contents, draft, stop, now))
+            return Written("", kept, link, sms=Sms(notice.identity, notice.recipient, draft.text))
+        return Written(draft.subject, kept, link, email=_email(notice, contents, draft, stop, now))
 
 
 def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token: str, stop: str) -> Draft:
@@ -148,16 +150,6 @@ def _headers(notice: Notification, stop: str) -> dict[str, str]:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
     return headers
-
-
-def _link(notice: Notification, until: datetime) -> str:
-    """A fresh token for the link of a notice; an older one stops working."""
-    link = Link(notification=notice)
-    token = link.renew(until, is_short=notice.channel == Channel.SMS)
-    Link.objects.bulk_create(
-        [link], update_conflicts=True, unique_fields=["notification"], update_fields=["token_hash", "expires_at"]
-    )
-    return token
 
 
 def _attach_calendar(email: EmailMultiAlternatives, contents: Contents, now: datetime) -> None:

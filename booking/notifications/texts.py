@@ -33,7 +33,9 @@ def own_words(kind: str, channel: str, language: str, contents: Contents) -> Own
     """What the practice wrote for such a notice; nothing where it wrote nothing, or what cannot be filled in."""
     if kind not in TO_CLIENTS:
         return OURS
-    text = contents.practice.notice_texts.filter(kind=kind, channel=channel, language=language).first()
+    wanted = (kind, channel, language)
+    texts = contents.practice.notice_texts.all()
+    text = next((each for each in texts if (each.kind, each.channel, each.language) == wanted), None)
     if text is None:
         return OURS
     try:

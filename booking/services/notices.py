@@ -56,7 +56,7 @@ def _each(notices: Iterable[UUID], act: Callable[[Notification], LeftAlone | Non
     for pk in notices:
         with transaction.atomic():
             about = ("client__reach", "series", "appointment__treatment__location", "change", "offer", "repair")
-            notice = Notification.objects.select_for_update(of=("self",)).select_related(*about).get(pk=pk)
+            notice = Notification.objects.with_nearer().select_for_update(of=("self",)).select_related(*about).get(pk=pk)
             why = act(notice)
         if why is None:
             acted.done += 1

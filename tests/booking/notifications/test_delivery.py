@@ -15,7 +15,7 @@ from booking.enums import AppointmentStatus, Channel, NotificationKind, Notifica
 from booking.models import Appointment, Notification, Reach
 from booking.notifications import delivery
 from booking.notifications.channels import Way, ways_to
-from booking.notifications.delivery import BACK_OFF, GIVE_UP_AFTER, LEASE, SLOW_WAITS, send_due
+from booking.notifications.delivery import BACK_OFF, CHANGED_WAITS, GIVE_UP_AFTER, LEASE, SLOW_WAITS, send_due
 from booking.services.appointments import set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.tasks import send_due_notifications
@@ -350,6 +350,7 @@ def test_a_text_refused_says_nothing_about_the_address(book, practice, sink, now
 
 def test_a_slow_domain_keeps_nobody_waiting_twice(book, practice, sink, now, monkeypatch):
     monkeypatch.setattr(delivery, "SLOW", 0.0)
+    monkeypatch.setattr(delivery, "PATIENCE", 0.0)
     for hour in range(2):
         book(starts_at=NINE + timedelta(hours=hour))
     practice.bo.email = "bo@example.net"
@@ -361,6 +362,63 @@ def test_a_slow_domain_keeps_nobody_waiting_twice(book, practice, sink, now, mon
     assert sorted(sink.recipients) == ["ada@example.org", "bo@example.net"]
     waits = Notification.objects.get(state=NotificationState.QUEUED)
     assert (waits.attempts, waits.due_at, waits.lease_until) == (0, now + SLOW_WAITS, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_slow"),
+    [((15.0,), True), ((3.0,), False), ((3.0, 3.0), True), ((3.0, 0.1, 3.0), False)],
+    ids=["no answer at all", "once", "twice in a row", "now and then"],
+)
+def test_a_domain_is_slow_by_what_it_takes_in_a_row(now, seconds, is_slow):
+    batch = delivery.Batch(now)
+
+    for each in seconds:
+        batch.note_pace("ada@example.org", each)
+
+    assert batch.is_slow("bo@example.org") == is_slow
+    assert not batch.is_slow("bo@example.net")
+
+
+@pytest.fixture
+def changes_while_sent(book, practice, monkeypatch):
+    """A notice whose session somebody cancels when it is in words already, right before it is handed over."""
+    session, hand_over = book(), delivery._hand_over
+
+    def late(notice, now):
+        cancel_sessions([session], by=practice.finn, now=now)
+        return hand_over(notice, now)
+
+    monkeypatch.setattr(delivery, "_hand_over", late)
+
+
+@pytest.mark.usefixtures("changes_while_sent")
+def test_a_session_cancelled_before_the_notice_is_handed_over_is_not_spoken_of(now, mailoutbox):
+    assert send_due(now, limit=1) == 0
+    assert mailoutbox == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_is_being_changed_holds_nobody_up(book, practice, now, mailoutbox):
+    changing = book(client=practice.bo)
+    book(starts_at=NINE + timedelta(hours=2), now=now + timedelta(seconds=1))
+    then = now + timedelta(minutes=1)
+
+    def send():
+        try:
+            assert send_due(then) == 1
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        Appointment.objects.select_for_update().get(pk=changing.pk)
+        sender = threading.Thread(target=send)
+        sender.start()
+        sender.join(30)
+        assert not sender.is_alive()
+
+    assert [message.to for message in mailoutbox] == [["ada@example.org"]]
+    waits = Notification.objects.get(client=practice.bo)
+    assert (waits.state, waits.attempts, waits.due_at) == (NotificationState.QUEUED, 0, then + CHANGED_WAITS)
 
 
 @pytest.mark.django_db(transaction=True)
