@@ -140,3 +140,11 @@ class NothingOnHold(BookingError):
 
 class DecidedMeanwhile(BookingError):
     message = _("This was decided in another window, or the answers changed since. Nothing was decided; here is how it stands.")
+
+
+class HasAddress(BookingError):
+    message = _("Your feed already has an address, and it was shown once. If you no longer have it, make a new one.")
+
+
+class HasNoAddress(BookingError):
+    message = _("Your feed has no address any more. Nothing was changed; you can make one.")

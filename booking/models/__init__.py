@@ -1,6 +1,7 @@
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
 from booking.models.change import Change
+from booking.models.feed import Feed
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.notice_rule import NoticeRule
@@ -17,6 +18,7 @@ __all__ = [
     "Change",
     "Clearance",
     "Decision",
+    "Feed",
     "FreedTime",
     "Hold",
     "Link",
