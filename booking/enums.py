@@ -256,3 +256,10 @@ class AuditAction(TextChoices):
     ON_HOLD = "on_hold", _("put on hold")
     CLEARED = "cleared", _("taken off hold")
     DECIDED = "decided", _("decided")
+
+
+class FeedShows(TextChoices):
+    """What a therapist's calendar feed says of a session, besides when it is."""
+
+    INITIALS = "initials", _("initials and room")
+    BUSY = "busy", _("busy only")

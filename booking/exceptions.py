@@ -162,3 +162,11 @@ class NothingToSign(BookingError):
 
 class SessionAhead(BookingError):
     message = _("This session has not begun. What you wrote is saved; please sign it after the session.")
+
+
+class HasAddress(BookingError):
+    message = _("Your feed already has an address, and it was shown once. If you no longer have it, make a new one.")
+
+
+class HasNoAddress(BookingError):
+    message = _("Your feed has no address any more. Nothing was changed; you can make one.")

@@ -13,8 +13,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 from booking.queries import practice_zone
 
-#: What is secret in an address: the token of a link in a notice, of a form on a tablet, or of the click that stops a kind.
-TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+")
+#: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed.
+TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+|(?<=^/feed/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 

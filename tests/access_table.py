@@ -90,6 +90,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:notes": TESS_ONLY_READ,
     "booking:new_note_template": HER_FORM | {"tess": (200, 422)},
     "booking:note_template": HER_FORM | {"tess": (200, 422)},
+    "booking:feed_address": HER_FORM | {"tess": (200, 422)},  # what is posted there says not what to do
+    "booking:feed": dict.fromkeys(PEOPLE, (404, 405)),  # for a token that never was
     # what is posted there says nothing of what a doctor said, and Ada's answers are not to be decided about but cleared
     "booking:decide": TESS_ONLY_ACT | {"tess": (405, 409)},
     "booking:clear": TESS_ONLY_ACT | {"tess": (405, 422)},

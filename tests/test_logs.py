@@ -29,12 +29,15 @@ def test_a_request_is_one_line_with_its_path_and_without_its_query(client, pract
     assert str(practice.treatment.pk) not in json.dumps(line)
 
 
-@pytest.mark.parametrize(("name", "way"), [("booking:link", "/l/…"), ("intake:tablet", "/intake/tablet/…")])
-def test_the_token_of_a_link_is_not_in_the_log(client, practice, lines, name, way):
+@pytest.mark.parametrize(
+    ("name", "way", "code"),
+    [("booking:link", "/l/…", 410), ("intake:tablet", "/intake/tablet/…", 410), ("booking:feed", "/feed/…", 404)],
+)
+def test_the_token_of_a_link_is_not_in_the_log(client, practice, lines, name, way, code):
     client.get(reverse(name, args=["a-secret-token"]))
 
     [line] = lines()
-    assert (line["code"], line["request"]) == (410, f"GET {way}")
+    assert (line["code"], line["request"]) == (code, f"GET {way}")
     assert "a-secret-token" not in json.dumps(line)
 
 

@@ -2,6 +2,7 @@ from booking.models.answer import TextAnswer
 from booking.models.appointment import Appointment, BookingRequest, Hold
 from booking.models.audit import AuditEntry
 from booking.models.change import Change
+from booking.models.feed import Feed
 from booking.models.flag import Clearance, Decision, SessionFlag
 from booking.models.link import Link
 from booking.models.note import NOTES_STAY, Addendum, Note, NoteTemplate, NoteVersion, NoteView
@@ -25,6 +26,7 @@ __all__ = [
     "Clearance",
     "Decision",
     "DeskItem",
+    "Feed",
     "FreedTime",
     "Hold",
     "Link",

@@ -16,7 +16,11 @@ from config.local.bootstrap import ROOT, say
 BIN = Path(sys.executable).parent
 DEEP_CASES = "100000"
 #: Programs (and the Debian packages of the same names) that tests run, and which tests these are.
-PROGRAMS = {"chromium": "the browser tests", "khal": "the tests of the calendar files"}
+PROGRAMS = {
+    "chromium": "the browser tests",
+    "khal": "the tests of the calendar files",
+    "vdirsyncer": "the tests of the calendar feed",
+}
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",
     "SECRET_KEY": "check-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM",

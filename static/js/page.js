@@ -31,10 +31,24 @@ function tellMinutesLeft(hold) {
   tell();
 }
 
+// copies what stands in a field; where a browser does not let a page copy, the field can be selected
+function offerCopy(button) {
+  if (!navigator.clipboard) return;
+  const field = document.getElementById(button.dataset.copies);
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    field.select();
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = button.dataset.copied;
+    document.getElementById("said").textContent = button.dataset.copied;
+  });
+}
+
 // a page, or the part of one that htmx has just put in
 function liven(part) {
   part.querySelectorAll(".body-pick:not(.can-point)").forEach(point);
   part.querySelectorAll("[data-hold-until]").forEach(tellMinutesLeft);
+  part.querySelectorAll("[data-copies]").forEach(offerCopy);
   // the error summary gets the focus, so that it is read first
   part.querySelector("[data-error-summary]")?.focus();
 }

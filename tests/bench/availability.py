@@ -126,12 +126,12 @@ def fetch(first: date, days: int) -> Callable[[], int]:
     return run
 
 
-def timed(*calls: Callable[[], object]) -> list[float]:
+def timed(*calls: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
     """The median seconds of each call, taken in turn so that a drift of the machine's speed falls on all alike."""
     for call in calls:
         call()
     took: list[list[float]] = [[] for _ in calls]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for call, times in zip(calls, took, strict=True):
             began = perf_counter()
             call()

@@ -1,7 +1,7 @@
 """What a calendar program on the command line makes of our files: it adds, replaces and strikes out, and never doubles.
 
 khal goes by UID and does not compare SEQUENCE: of two files the one imported last stands. That SEQUENCE rises is checked in
-what it has stored.
+what it has stored. A therapist's feed is fetched by vdirsyncer, which also takes out what is no longer in it, and read by khal.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import icalendar
 import pytest
 import time_machine
 from django.urls import reverse
 
+from booking.enums import FeedShows
 from booking.notifications.delivery import send_due
 from booking.services.changes import Move, cancel_sessions, move_sessions
+from booking.services.feeds import give_address, rotate_address
+from tests.factories import AppointmentFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -35,6 +38,22 @@ local_timezone = Europe/London
 default_timezone = Europe/London
 [sqlite]
 path = {home}/khal.db
+"""
+SYNC = """
+[general]
+status_path = "{home}/status"
+[pair feed]
+a = "here"
+b = "there"
+collections = null
+partial_sync = "revert"
+[storage here]
+type = "filesystem"
+path = "{home}/sessions"
+fileext = ".ics"
+[storage there]
+type = "http"
+url = "{url}"
 """
 
 
@@ -65,8 +84,12 @@ class Khal:
 
     @property
     def entries(self):
+        return self.listed("2027-03-01")
+
+    def listed(self, since):
+        """What it shows of 90 days."""
         form = ["--day-format", "", "--format", "{start-date} {start-time}-{end-time} {title} {status}"]
-        return [line.strip() for line in self.run("list", *form, "2027-03-01", "90d").splitlines() if line.strip()]
+        return [line.strip() for line in self.run("list", *form, since, "90d").splitlines() if line.strip()]
 
     @property
     def sequences(self):
@@ -144,3 +167,86 @@ def test_a_cancelled_series_is_struck_out_by_one_mail(ada, book_series, practice
 
     assert [entry.rpartition(" ")[2] for entry in khal.entries] == ["CANCELLED"] * 3
     assert khal.sequences == [1, 1, 1]
+
+
+class Subscription:
+    """A folder that vdirsyncer keeps like the feed at an address."""
+
+    def __init__(self, home):
+        assert shutil.which("vdirsyncer"), "vdirsyncer is missing; manage.py verify says how to install it"
+        self.home = home
+
+    def to(self, url):
+        (self.home / "sync").write_text(SYNC.format(home=self.home, url=url))
+        shutil.rmtree(self.home / "status", ignore_errors=True)
+        self.run("discover")
+
+    def run(self, command):
+        done = self.tried(command)
+        assert done.returncode == 0, done.stderr
+
+    def tried(self, command):
+        return subprocess.run(
+            ["vdirsyncer", "--config", str(self.home / "sync"), command, "feed"],
+            env=os.environ | {"LC_ALL": "C.UTF-8", "HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def subscription(tmp_path, khal):
+    return Subscription(tmp_path)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestATherapistsFeed:
+    @pytest.fixture
+    def url(self, tess, practice, now, live_server):
+        with time_machine.travel(now):
+            token = give_address(practice.tess, shows=FeedShows.INITIALS, now=now)
+            yield live_server.url + reverse("booking:feed", args=[token])
+
+    def test_is_kept_up_to_date_with_what_was_moved_cancelled_and_given_away(
+        self, url, subscription, khal, book_series, practice, now
+    ):
+        first, second, third, _fourth = book_series(count=4).appointments
+        subscription.to(url)
+        subscription.run("sync")
+        tuesdays = ["2027-03-09", "2027-03-16", "2027-03-23", "2027-03-30"]
+        assert khal.entries == [f"{day} 09:00-09:30 A. O. CONFIRMED" for day in tuesdays]
+
+        move_sessions([Move(first, practice.tess.pk, first.starts_at + timedelta(hours=1))], by=practice.finn, now=now)
+        cancel_sessions([second], by=practice.finn, now=now)
+        move_sessions([Move(third, practice.jonas.pk, third.starts_at)], by=practice.finn, now=now)
+        subscription.run("sync")
+
+        assert khal.entries == [
+            "2027-03-09 10:00-10:30 A. O. CONFIRMED",
+            "2027-03-16 09:00-09:30 A. O. CANCELLED",
+            "2027-03-30 09:00-09:30 A. O. CONFIRMED",
+        ]
+
+    def test_has_its_sessions_at_their_wall_times_in_both_nights_of_the_clocks(self, url, subscription, khal, practice):
+        for night in (datetime(2027, 3, 28, 0, 30, tzinfo=UTC), datetime(2027, 10, 31, 0, 30, tzinfo=UTC)):
+            AppointmentFactory(therapist=practice.tess, treatment=practice.treatment, client=practice.ada, starts_at=night)
+
+        subscription.to(url)
+        subscription.run("sync")
+
+        assert khal.listed("2027-03-01") == ["2027-03-28 00:30-02:00 A. O. CONFIRMED"]
+        # half an hour, which khal adds on the wall: 01:30 comes twice that night, and an end at 01:00 it would not show at all
+        assert khal.listed("2027-10-01") == ["2027-10-31 01:30-02:00 A. O. CONFIRMED"]
+
+    def test_is_not_fetched_any_more_at_an_address_taken_back(self, url, subscription, khal, book, practice, now):
+        book()
+        subscription.to(url)
+        subscription.run("sync")
+        rotate_address(practice.tess, now=now)
+
+        refused = subscription.tried("sync")
+
+        assert refused.returncode != 0
+        assert "Not Found" in refused.stderr
+        assert len(khal.entries) == 1
