@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -11,7 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from booking.enums import FlagState
+from booking.enums import AppointmentStatus, FlagState
 from booking.ical import GONE
 from booking.models import (
     Appointment,
@@ -36,6 +38,7 @@ from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Therapist
 
+SEE_COLLEAGUES = "booking.see_colleagues"
 OWNER_KEY = "hold_owner"
 LINKS_KEY = "links"
 LINKS_REMEMBERED = 20
@@ -108,6 +111,38 @@ def notes_added_to_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Not
 def note_templates_of(user: User | AnonymousUser) -> QuerySet[NoteTemplate]:
     """A therapist's own templates."""
     return NoteTemplate.objects.filter(therapist=therapist_of(user), therapist__isnull=False)
+
+
+def sees_colleagues(user: User | AnonymousUser) -> bool:
+    """Whether a therapist sees in the calendar when colleagues are taken, and may give them sessions of their own."""
+    return user.has_perm(SEE_COLLEAGUES)
+
+
+def team_of(therapist: Therapist, user: User | AnonymousUser) -> QuerySet[Therapist]:
+    """Those whose columns a therapist sees: their own, and with the permission those of everybody who works at their place."""
+    seen = Q(pk=therapist.pk)
+    if sees_colleagues(user):
+        seen |= Q(location=therapist.location_id, is_active=True)
+    return Therapist.objects.filter(seen)
+
+
+def own_column(therapist: Therapist, now: datetime) -> QuerySet[Appointment]:
+    """What stands in a therapist's own column of the calendar: their sessions, and the slots held with them."""
+    return _standing(now).filter(therapist=therapist)
+
+
+def columns_of(colleagues: Collection[UUID], now: datetime) -> QuerySet[Appointment]:
+    """What stands in the columns of colleagues."""
+    return _standing(now).filter(therapist__in=colleagues)
+
+
+def _standing(now: datetime) -> QuerySet[Appointment]:
+    return Appointment.objects.exclude(status__in=GONE).exclude(status=AppointmentStatus.HELD, held_until__lte=now)
+
+
+def changes_by(user: User | AnonymousUser) -> ChangeQuerySet:
+    """The changes somebody made themselves, and may take back."""
+    return Change.objects.filter(by=user.pk, by__isnull=False)
 
 
 def cases_of(user: User | AnonymousUser, now: datetime) -> SessionFlagQuerySet:

@@ -80,6 +80,10 @@ class CannotChange(BookingError):
     message = _("A session in this state cannot be changed any more. Nothing was changed.")
 
 
+class ChangedMeanwhile(CannotChange):
+    message = _("Somebody else changed this session a moment ago. Nothing was changed; here is how it stands.")
+
+
 class TooLate(BookingError):
     message = _("It is too late to change this session here. Nothing was changed; please call us.")
 

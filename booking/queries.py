@@ -110,6 +110,7 @@ def availability(
     moving: Collection[UUID] = (),
     daily: bool = False,
     overriding: bool = False,
+    length: timedelta | None = None,
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
@@ -117,9 +118,10 @@ def availability(
     treat them, puts whom they prefer first and asks for as long a first session as they need; ``ignoring`` are appointments about
     to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that only the client's own
     time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
-    skill and who treats whom.
+    skill and who treats whom. ``length`` is for a session placed by hand: it lasts just so long, may start at any minute of the
+    working hours, and neither notice nor horizon binds it.
     """
-    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding)
+    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length)
     people, situation = _ask(asking)
     return slots.offers(situation, people, first, last)
 
@@ -132,13 +134,19 @@ def why_not(
     client: UUID | None = None,
     ignoring: Collection[UUID] = (),
     daily: bool = False,
+    overriding: bool = False,
+    length: timedelta | None = None,
 ) -> list[tuple[Why, ...]]:
-    """For each start ``(therapist, local date, wall minute)`` every rule that removes it, the foremost first; none if offered."""
+    """For each start ``(therapist, local date, wall minute)`` every rule that removes it, the foremost first; none if offered.
+
+    ``overriding`` and ``length`` as in ``availability``.
+    """
     if not starts:
         return []
     first, last = min(on for _, on, _ in starts), max(on for _, on, _ in starts)
     asked = {therapist for therapist, _, _ in starts}
-    people, situation = _ask(Asking(treatment, first, last, now, asked, client, ignoring, daily=daily))
+    asking = Asking(treatment, first, last, now, asked, client, ignoring, daily=daily, overriding=overriding, length=length)
+    people, situation = _ask(asking)
     return [
         slots.why_not(situation, (therapist, people[therapist]) if therapist in people else None, on, minute)
         for therapist, on, minute in starts
@@ -230,6 +238,7 @@ class Asking:
     moving: Collection[UUID] = ()
     daily: bool = False
     overriding: bool = False
+    length: timedelta | None = None
 
 
 def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
@@ -237,19 +246,16 @@ def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
     known = _knowing(asking.treatment, asking.now)
     record = known_of(asking.client) if asking.client else None
     stretches = record.stretches(asking.first, asking.last) if record else []
-    extra, first_before = _first_session(stretches, asking)
+    extra, first_before = _first_session(stretches, asking) if asking.length is None else (0, None)
     while True:
-        offered = known.treatments[asking.treatment]
+        offered = _as_asked(known.treatments[asking.treatment], asking)
         people = _people(known, offered, asking.therapists, asking.overriding)
         busy, own, revision = _taken(known, offered, people, asking, extra)
         if revision == known.revision:
-            asked = offered.treatment
-            if asking.overriding:
-                asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
             practice = known.practices[offered.location]
             situation = Situation(
                 practice,
-                asked,
+                offered.treatment,
                 minute_of(asking.now),
                 busy,
                 own,
@@ -260,6 +266,16 @@ def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
             )
             return _preferred_first(known, people, record), situation
         known = _read_rules(asking.now)
+
+
+def _as_asked(offered: Offered, asking: Asking) -> Offered:
+    """The treatment without the rules that do not bind whoever asks."""
+    asked = offered.treatment
+    if asking.overriding or asking.length is not None:
+        asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
+    if asking.length is not None:
+        asked = replace(asked, length=asking.length // timedelta(minutes=1), step=1)
+    return replace(offered, treatment=asked)
 
 
 def _left_out(

@@ -2,6 +2,7 @@ from django.urls import path
 
 from booking.views import (
     asking,
+    calendar,
     carrier,
     changes,
     choose,
@@ -46,6 +47,12 @@ urlpatterns = [
     path("progress/", progress.progress, name="progress"),
     path("sessions/undo/<uuid:pk>/", changes.undo, name="undo"),
     path("therapist/", treating.week, name="therapist"),
+    path("therapist/calendar/events/", calendar.events, name="calendar_events"),
+    path("therapist/sessions/<uuid:pk>/", calendar.session, name="therapist_session"),
+    path("therapist/sessions/<uuid:pk>/move/", calendar.move_session, name="move_by_hand"),
+    path("therapist/sessions/<uuid:pk>/state/", calendar.set_state, name="session_state"),
+    path("therapist/changes/<uuid:pk>/undo/", calendar.undo_move, name="undo_by_hand"),
+    path("therapist/changes/<uuid:pk>/tell/", calendar.tell_of_move, name="tell_of_move"),
     path("therapist/decisions/", decisions.queue, name="decisions"),
     path("therapist/decisions/<uuid:pk>/", decisions.decide_case, name="decide"),
     path("therapist/decisions/<uuid:pk>/clearance/", decisions.clear, name="clear"),

@@ -69,6 +69,13 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "intake:doctor": HER_ANSWERS | {"ada": (200, 405)},
     # the therapist's own pages: nobody else's, the desk and superusers included; who is not signed in is asked to
     "booking:therapist": TESS_ONLY_READ,
+    "booking:calendar_events": TESS_ONLY_READ,
+    "booking:therapist_session": TESS_ONLY_READ,
+    # what is posted there says neither where the session shall go nor what it shall be
+    "booking:move_by_hand": TESS_ONLY_ACT | {"tess": (405, 422)},
+    "booking:session_state": TESS_ONLY_ACT | {"tess": (405, 400)},
+    "booking:undo_by_hand": TESS_ONLY_ACT | {"tess": (405, 302)},
+    "booking:tell_of_move": TESS_ONLY_ACT | {"tess": (405, 302)},
     "booking:session_intake": TESS_ONLY_READ,
     "booking:session_progress": TESS_ONLY_READ,
     "booking:clients": TESS_ONLY_READ,

@@ -16,7 +16,7 @@ from booking.engine.recurrence import Course, Once, Phase, Weekly
 from booking.enums import Fit
 from booking.models import NoteTemplate, Repair
 from booking.services.appointments import book_appointment
-from booking.services.changes import UNDO_LASTS, cancel_sessions
+from booking.services.changes import UNDO_LASTS, ByHand, Move, cancel_sessions, move_sessions
 from booking.services.guard import Choice
 from booking.services.holds import book_hold, hold_choices
 from booking.services.notes import NoteText, save_note
@@ -95,6 +95,16 @@ def world(practice, now):
         practice.tess.save()
         practice.tess.hours_overrides.create(applies_on=LATER)
         leave = practice.tess.time_off.create(starts_at=NINE + timedelta(weeks=9), ends_at=NINE + timedelta(weeks=10))
+        of_bo = book_appointment(
+            client=practice.bo,
+            therapist=practice.tess,
+            treatment=practice.treatment,
+            starts_at=NINE + timedelta(weeks=2),
+            by=practice.finn,
+            now=now,
+        )
+        to_ten = Move(of_bo, practice.tess.pk, of_bo.starts_at + timedelta(hours=1), ByHand(of_bo.length))
+        by_hand = move_sessions([to_ten], by=practice.tess.user, now=now, undo_for=UNDO_LASTS, practice_initiated=True)
         people = {
             "anonymous": None,
             "ada": practice.ada.user,
@@ -112,6 +122,7 @@ def world(practice, now):
             session=made.appointments[0],
             hers=booked_series.series,
             change=change,
+            by_hand=by_hand,
             single=single,
             series=series,
             waiting=waiting,
@@ -156,6 +167,11 @@ def address(name, world):
         "booking:booked_calendar": world.made,
         "booking:undo_booked": world.made,
         "booking:session_calendar": world.session,
+        "booking:therapist_session": world.session,
+        "booking:move_by_hand": world.session,
+        "booking:session_state": world.session,
+        "booking:undo_by_hand": world.by_hand,
+        "booking:tell_of_move": world.by_hand,
         "booking:session_intake": world.session,
         "booking:session_progress": world.session,
         "booking:before_session": world.session,
@@ -181,6 +197,8 @@ def address(name, world):
     }
     if name == "booking:change_date":
         return reverse(name, args=[LATER.isoformat()])
+    if name == "booking:calendar_events":
+        return f"{reverse(name)}?from=2027-03-08&to=2027-03-15"
     if name == "booking:confirm_move":
         return f"{reverse(name, args=[world.session.pk])}?day=2027-03-10&start={world.practice.tess.pk}/780"
     return reverse(name, args=[objects[name].pk] if name in objects else [])

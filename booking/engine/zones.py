@@ -6,6 +6,7 @@ local date. Most dates are *plain*: their clock runs from 0 to 1439 without a ju
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -37,11 +38,14 @@ class LocalDay:
 
     def instant(self, minute: int) -> int | None:
         """The instant at which the clock shows ``minute``: the first if there are two, None if there is none."""
+        return next(self.instants(minute), None)
+
+    def instants(self, minute: int) -> Iterator[int]:
+        """Every instant at which the clock shows ``minute``, in order: one on a plain date, none or two where it is set."""
         for piece in self.pieces:
             instant = piece.start + minute - piece.wall
             if piece.start <= instant < piece.end:
-                return instant
-        return None
+                yield instant
 
     def minute(self, instant: int) -> int:
         """The wall minute at an instant of this date. Raises ValueError for an instant of another date."""

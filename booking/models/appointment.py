@@ -174,7 +174,10 @@ class Appointment(models.Model):
     class Meta:
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
-        permissions = [("override_rules", _("Can lift a soft rule with a reason"))]
+        permissions = [
+            ("override_rules", _("Can lift a soft rule with a reason")),
+            ("see_colleagues", _("Can see the columns of colleagues in the calendar")),
+        ]
         ordering = ["starts_at"]
         constraints = [
             never_overlaps("therapist_never_twice", "therapist", "blocked_from", "blocked_until"),
@@ -256,6 +259,7 @@ class Appointment(models.Model):
             "status": self.status,
             "local_date": self.local_date.isoformat(),
             "local_time": f"{self.local_time:%H:%M}",
+            "minutes": self.length // timedelta(minutes=1),
             "therapist": str(self.therapist_id),
             "room": str(self.room_id) if self.room_id else None,
             "moves": self.moves,

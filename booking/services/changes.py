@@ -16,7 +16,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
+from booking.engine.slots import Rule, Why
 from booking.engine.zones import instant_of
 from booking.enums import (
     CHANGEABLE,
@@ -30,7 +32,7 @@ from booking.enums import (
     NotificationState,
     Scope,
 )
-from booking.exceptions import CannotChange, KeyReused, SlotTaken, UndoOver
+from booking.exceptions import CannotChange, ChangedMeanwhile, KeyReused, SlotTaken, UndoOver
 from booking.models import (
     Appointment,
     AuditEntry,
@@ -60,12 +62,23 @@ WISH = ("wished_date", "wished_time", "wished_therapist_id", "outcome", "reason"
 
 
 @dataclass(frozen=True)
+class ByHand:
+    """How a therapist places a session: how long it lasts, in which room (without one, in its own or any that is free)."""
+
+    length: timedelta
+    room_id: UUID | None = None
+    #: the version of the time that was on the page, so that nobody moves what somebody else has just moved
+    version: int | None = None
+
+
+@dataclass(frozen=True)
 class Move:
-    """A session and where it shall go."""
+    """A session and where it shall go; ``by_hand`` where its therapist says so, at any minute."""
 
     appointment: Appointment
     therapist_id: UUID
     starts_at: datetime
+    by_hand: ByHand | None = None
 
 
 class NewWish(NamedTuple):
@@ -109,6 +122,7 @@ def move_sessions(
     undo_for: timedelta = AT_ONCE,
     releasing: Hold | None = None,
     practice_initiated: bool = False,
+    tell: bool = True,
 ) -> Change:
     """Move sessions of one client to other starts or therapists, all or none; each keeps its old time until then.
 
@@ -116,12 +130,13 @@ def move_sessions(
     The same ``key`` with the same moves is the same change. ``undo_for``: how long it can be undone and its notice waits.
     ``releasing`` is the hold that kept the new times. ``practice_initiated``: the practice broke the sessions, or offered the
     times itself, so neither its policy nor its soft rules stand in the way and the move does not count. Of sessions with a
-    repair that is not settled the policy lets go as well.
-    Raises CannotChange, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking raises (OutsideAvailability, SlotTaken,
-    ClientBusy); nothing is written then.
+    repair that is not settled the policy lets go as well. What is moved by hand needs ``practice_initiated``: the soft rules bind
+    only another therapist it goes to, and the times that earlier moves kept for an undo are let go. ``tell`` the client or not.
+    Raises CannotChange, ChangedMeanwhile, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking raises
+    (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
     """
     client = _one_client(move.appointment for move in moves)
-    content = _hash(ChangeKind.MOVED, *(f"{m.appointment.pk} {m.therapist_id} {m.starts_at.isoformat()}" for m in moves))
+    content = _hash(ChangeKind.MOVED, *(_wanted(move) for move in moves))
     earlier = _pressed_before(client, key, content)
     if earlier is not None:
         return earlier
@@ -134,7 +149,10 @@ def move_sessions(
     )
     if releasing is not None:
         let_go(releasing)
+    if any(move.by_hand for move in moves):
+        _let_go_of_old_places([move.appointment for move in moves], now)
     rows = _changeable([move.appointment for move in moves])
+    _require_as_seen(rows, moves)
     own = [] if override or practice_initiated else bound(rows.values())
     for current in own:
         require_movable(current, now)
@@ -151,7 +169,8 @@ def move_sessions(
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
     _wish(change, wishes)
     _free(change, _left_behind(old, rows.values()))
-    enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
+    if tell:
+        enqueue(NotificationKind.CHANGED, client=client, change=change, now=now, due_at=change.undo_until)
     weigh(client, now=now)
     return change
 
@@ -250,6 +269,25 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
 
 
 @transaction.atomic
+def tell_client(change: Change, *, tell: bool, now: datetime) -> Change:
+    """Let the notice of a move go out once it cannot be undone any more, or not at all; the last word counts.
+
+    Raises UndoOver when it is too late to choose.
+    """
+    change = Change.objects.select_for_update(of=("self",)).select_related("client").get(pk=change.pk)
+    if not change.can_be_undone(now):
+        raise UndoOver(_("It is too late to choose this. What was chosen last stands."))
+    notices = Notification.objects.filter(change=change)
+    if tell and not notices.exists():
+        enqueue(NotificationKind.CHANGED, client=change.client, change=change, now=now, due_at=change.undo_until)
+    before, after = NotificationState.QUEUED, NotificationState.DROPPED
+    if tell:
+        before, after = after, before
+    notices.filter(state=before).update(state=after)
+    return change
+
+
+@transaction.atomic
 def undo_booking(request: BookingRequest, *, by: User | None, now: datetime) -> BookingRequest:
     """Take back what was just booked; its client is told of neither. Twice is the same as once.
 
@@ -328,15 +366,58 @@ def _put(current: Appointment, place: Appointment) -> None:
         setattr(current, field, getattr(place, field))
 
 
+def _wanted(move: Move) -> str:
+    by_hand = f" {move.by_hand.length} {move.by_hand.room_id}" if move.by_hand else ""
+    return f"{move.appointment.pk} {move.therapist_id} {move.starts_at.isoformat()}{by_hand}"
+
+
+def _require_as_seen(rows: Mapping[UUID, Appointment], moves: Iterable[Move]) -> None:
+    for move in moves:
+        if move.by_hand and move.by_hand.version not in (None, rows[move.appointment.pk].sequence):
+            raise ChangedMeanwhile
+
+
+def _let_go_of_old_places(appointments: Iterable[Appointment], now: datetime) -> None:
+    """Free what earlier moves of these sessions kept for an undo, which moving again makes impossible."""
+    undoable = Change.objects.undoable(now).filter(audit_entries__appointment__in=appointments)
+    for hold in Hold.objects.filter(change__in=undoable, state=HoldState.LIVE).order_by("pk"):
+        let_go(hold)
+
+
 def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client, *, now: datetime, override: bool) -> None:
     """Give each row its new place; the engine must offer it, with all of these sessions out of the way."""
-    ordered = sorted(moves, key=lambda move: rows[move.appointment.pk].treatment_id)
+    for move in moves:
+        if move.by_hand is not None:
+            current = rows[move.appointment.pk]
+            lifted = override and move.therapist_id == current.therapist_id
+            _put(current, _by_hand(current, move, move.by_hand, ignoring=list(rows), now=now, override=lifted))
+    ordered = sorted((move for move in moves if move.by_hand is None), key=lambda move: rows[move.appointment.pk].treatment_id)
     for treatment, group in groupby(ordered, key=lambda move: rows[move.appointment.pk].treatment):
         own = list(group)
         choices = [Choice(move.therapist_id, move.starts_at) for move in own]
         places = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
         for move, choice, place in zip(own, choices, places, strict=True):
             _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, place))
+
+
+def _by_hand(
+    current: Appointment, move: Move, wanted: ByHand, *, ignoring: Collection[UUID], now: datetime, override: bool
+) -> Appointment:
+    """The place of a session that is moved by hand, as a row of its own that is not stored; in its own room if none is named."""
+    room_id = wanted.room_id or current.room_id
+    choice = Choice(move.therapist_id, move.starts_at, room_id=room_id)
+    [place] = require_offered(
+        current.treatment,
+        [choice],
+        client=current.client,
+        now=now,
+        ignoring=ignoring,
+        override=override,
+        length=wanted.length,
+    )
+    if wanted.room_id not in (None, place.room_id):
+        raise SlotTaken(choice=choice, why=(Why(Rule.NO_ROOM),))
+    return unsaved_appointment(current.treatment, choice, place)
 
 
 def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, Any]], now: datetime) -> None:
@@ -352,7 +433,7 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             room_id = UUID(was["room"]) if was["room"] else None
             if room_id not in free and free:
                 room_id = free[0]
-            _put(current, unsaved_appointment(treatment, choice, Place(room_id, current.length)))
+            _put(current, unsaved_appointment(treatment, choice, Place(room_id, timedelta(minutes=was["minutes"]))))
             current.status, current.moves = was["status"], was["moves"]
 
 

@@ -28,11 +28,12 @@ from therapists.models import Room, Therapist, Treatment
 
 @dataclass(frozen=True)
 class Choice:
-    """A start someone asks for; ``position`` counts from 1 in a series."""
+    """A start someone asks for; ``position`` counts from 1 in a series. ``room_id`` is preferred where it is free."""
 
     therapist_id: UUID
     starts_at: datetime
     position: int | None = None
+    room_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,12 @@ def require_offered(
     now: datetime,
     ignoring: Collection[UUID] = (),
     override: bool = False,
+    length: timedelta | None = None,
 ) -> list[Place]:
     """The room and the length of each choice; the engine must offer every one of them. Only the earliest can be a first session.
 
-    ``override`` lifts the soft rules. Raises SlotTaken, ClientBusy, NotMatched or OutsideAvailability, with the choice and
-    the reasons.
+    ``override`` lifts the soft rules; ``length`` is that of a session placed by hand (``availability``). Raises SlotTaken,
+    ClientBusy, NotMatched or OutsideAvailability, with the choice and the reasons.
     """
     tz = treatment.location.tz
     dates = [choice.starts_at.astimezone(tz).date() for choice in choices]
@@ -137,6 +139,7 @@ def require_offered(
         client=client_id,
         ignoring=ignoring,
         overriding=override,
+        length=length,
     )
     places: list[Place] = []
     earliest = min(choice.starts_at for choice in choices)
@@ -145,11 +148,20 @@ def require_offered(
         if moment_of(instant) != choice.starts_at or (choice.therapist_id, instant) not in offers:
             local = choice.starts_at.astimezone(tz)
             asked = (choice.therapist_id, local.date(), local.hour * 60 + local.minute)
-            [why] = why_not(treatment.pk, [asked], now=now, client=client_id, ignoring=ignoring)
+            [why] = why_not(
+                treatment.pk,
+                [asked],
+                now=now,
+                client=client_id,
+                ignoring=ignoring,
+                overriding=override and length is not None,
+                length=length,
+            )
             raise _refusal(why)(choice=choice, why=why)
         free = offers.rooms(instant)
+        room = choice.room_id if choice.room_id in free else next(iter(free), None)
         extra = offers.longer_by(instant) if choice.starts_at == earliest else 0
-        places.append(Place(free[0] if free else None, treatment.length + timedelta(minutes=extra)))
+        places.append(Place(room, (length or treatment.length) + timedelta(minutes=extra)))
     return places
 
 

@@ -19,6 +19,7 @@ from booking.models import Appointment
 from booking.plans import plan_of
 from booking.reading import Reading, since_the_form_before
 from booking.services.intake import light_of, lights_of
+from booking.views.calendar import calendar_facts
 from clients.exceptions import NoConsent
 from clients.models import User
 from clients.sheets import parts_in_words
@@ -31,7 +32,7 @@ AHEAD = 7
 @never_cache
 @login_required
 def week(request: HttpRequest) -> HttpResponse:
-    """A therapist's sessions of today and the next days, each with the light of its form."""
+    """The calendar; until its script draws it, a therapist's sessions of today and the next days, each with its light."""
     therapist = therapist_of(request.user)
     if therapist is None:
         raise Http404
@@ -47,7 +48,9 @@ def week(request: HttpRequest) -> HttpResponse:
         (day, [(session, lights[session.pk]) for session in rows])
         for day, rows in groupby(sessions, key=lambda session: session.local_date)
     ]
+    assert isinstance(request.user, User)
     context = {"page": "therapist", "therapist": therapist, "days": days, "today": today}
+    context |= calendar_facts(therapist, request.user, now)
     return render(request, "booking/therapist.html", context | {"waiting": answers_to_decide(request.user, now)})
 
 

@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 from clients.services.questionnaires import load_questionnaire
 from clients.services.reference import SHIPPED, load_reference
-from tests.booking.conftest import book, book_series
+from tests.booking.conftest import book, book_series, tess
 from tests.factories import UserFactory
 
-__all__ = ["book", "book_series"]  # fixtures, for the sessions that a journey begins with
+__all__ = ["book", "book_series", "tess"]  # fixtures, for the sessions that a journey begins with
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
 

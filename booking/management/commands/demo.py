@@ -692,9 +692,11 @@ def _users(therapists: list[Therapist], client: Client) -> str:
             | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
         )
     )
+    see_colleagues = Permission.objects.get(codename="see_colleagues")
     for therapist in therapists:
         first_name = therapist.first_name.lower()
         therapist.user = make("therapist", f"{first_name}@example.org", therapist.name)
+        therapist.user.user_permissions.add(see_colleagues)
         therapist.save(update_fields=["user"])
     client.user = User.objects.create_user(client.email, name=client.name)
     client.save(update_fields=["user"])
