@@ -23,7 +23,7 @@ from clients.models import Client
 
 class ReachForm(forms.ModelForm):
     works_again = forms.BooleanField(
-        label=_("the client confirmed the address"),
+        label=_("the client confirmed the address and the number"),
         required=False,
         help_text=_("Tick after they told you that it is right. We write to it again."),
     )
@@ -54,6 +54,8 @@ class ReachInline(admin.StackedInline):
             said.append((gettext("Mail to %(to)s is refused") % {"to": reach.bounced}, _since(reach.bounced_at)))
         if reach.is_stopped:
             said.append((gettext("STOP came from %(to)s") % {"to": reach.stopped}, _since(reach.stopped_at)))
+        if reach.unreached:
+            said.append((gettext("Text messages to %(to)s do not arrive") % {"to": reach.unreached}, _since(reach.unreached_at)))
         flags = format_html_join("", '<p><span class="flag hold-on">{}</span> {}</p>', said)
         return flags or gettext("nothing we know of")
 

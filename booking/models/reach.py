@@ -64,8 +64,9 @@ class Reach(models.Model):
         return str(self.get_channel_display())
 
     def works_again(self) -> None:
-        """The client says that their address is right after all; it is written to again once this is saved."""
+        """The client says that their address and number are right after all; they are used again once this is saved."""
         self.bounced, self.bounced_at = "", None
+        self.unreached, self.unreached_at = "", None
 
     @property
     def is_refused(self) -> bool:

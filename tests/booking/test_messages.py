@@ -91,7 +91,7 @@ def test_the_desk_chooses_as_well(client, practice, two_languages):
     client.force_login(UserFactory(email="manager@example.org", is_staff=True, is_superuser=True))
     page = reverse("admin:clients_client_change", args=[practice.ada.pk])
     posted = {"name": "Ada Okafor", "email": "ada@example.org", "language": "de"}
-    posted |= {"consents-TOTAL_FORMS": "0", "consents-INITIAL_FORMS": "0"}
+    posted |= {f"{inline}-{count}_FORMS": "0" for inline in ("consents", "reach") for count in ("TOTAL", "INITIAL")}
 
     assert client.post(page, posted).status_code == 302
 

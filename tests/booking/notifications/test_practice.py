@@ -75,7 +75,7 @@ def test_it_lists_the_sessions_in_order_with_short_names_and_leads_to_the_therap
     assert message.to == ["tess@example.org"]
     assert message.subject == "Tuesday 9 March: 2 sessions"
     assert "2 sessions, from 9:00 to 10:30." in message.body
-    assert "9:00–9:30  Ada O.\n   Session, Elm, confirmed\n\n10:00–10:30  Bo L.\n   Session, Elm, booked" in message.body
+    assert "9:00–9:30  Ada O.\n   Two areas, Elm, confirmed\n\n10:00–10:30  Bo L.\n   Two areas, Elm, booked" in message.body
     assert "http://localhost:8000/therapist/" in message.body
     assert "Okafor" not in said(message)
     assert not [header for header in message.extra_headers if header.startswith("List-Unsubscribe")]

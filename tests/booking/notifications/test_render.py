@@ -243,7 +243,7 @@ def test_a_notice_takes_the_same_number_of_queries_however_many_dates(
 ):
     book_series(count=count)
 
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(18):
         send_due(now)
 
     assert len(mailoutbox) == 1

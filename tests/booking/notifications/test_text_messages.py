@@ -9,7 +9,7 @@ import pytest
 from django.core.checks import run_checks
 
 from booking.enums import AppointmentStatus, Channel, Fit, NotificationKind
-from booking.models import Notification, Reach, Repair
+from booking.models import Link, Notification, Reach, Repair
 from booking.notifications.gsm7 import is_short, segments
 from booking.notifications.render import written
 from booking.services.appointments import set_status
@@ -29,9 +29,10 @@ def texting(settings, practice):
 
 
 def about(kind, now, practice, **what):
-    return Notification.objects.create(
+    made = Notification.objects.create(
         kind=kind, client=practice.ada, channel=Channel.SMS, recipient=NUMBER, created_at=now, due_at=now, **what
     )
+    return Notification.objects.get(pk=made.pk)
 
 
 def notice_of(kind, practice, book, now):
@@ -132,7 +133,9 @@ def test_nor_from_somebody_who_said_that_they_come(practice, book, now):
 
 def test_its_link_is_short_and_opens_the_session(client, practice, book, now):
     session = book()
-    text = written(about(NotificationKind.REMINDER, now, practice, appointment=session), now).sms.text
+    message = written(about(NotificationKind.REMINDER, now, practice, appointment=session), now)
+    Link.objects.give_out([message.link])
+    text = message.sms.text
 
     opened = client.get(re.search(r"(/l/[\w-]{22}/)", text)[1])
 
