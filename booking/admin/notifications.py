@@ -25,7 +25,7 @@ from booking.services.notices import Acted, send_again, send_now
 
 #: How far back the list of the missed goes, as after an outage.
 LATELY = timedelta(days=7)
-SHORT = "D j M, H:i"
+SHORT = "j M, H:i"
 #: The shape beside the word; see .flag in the style sheet.
 SIGNS = {
     NotificationState.QUEUED: "none",

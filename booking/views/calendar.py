@@ -43,6 +43,7 @@ from booking.queries import rules_in_force
 from booking.services.appointments import set_status
 from booking.services.changes import UNDO_LASTS, move_sessions, tell_client, undo_change
 from booking.services.intake import light_of
+from booking.services.notes import last_note
 from clients.models import User
 from therapists.models import Room, Therapist
 
@@ -253,6 +254,7 @@ def _session_page(
         "block": BLOCKS[AppointmentStatus(found.status)],
         "of": found.series.planned_dates.count() if found.series else None,
         "steps": _steps(found, now),
+        "last_note": last_note(found),
         "is_readable": sessions_read_by(request.user, now).filter(pk=found.pk).exists(),
         "form": form or _move_form(request, found),
         "refused": _refused(refusal),

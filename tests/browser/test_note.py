@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -71,8 +70,9 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
     signed_in, with_form, session, width, scheme
 ):
     tess = signed_in(with_form.tess.user, width=width, scheme=scheme)
-    tess.open("/therapist/")
-    tess.page.get_by_role("link", name=re.compile("^Note.*Ada Okafor")).click()
+    tess.open("/therapist/?view=day")
+    tess.page.locator(".ec-event.blk").filter(has_text="Ada Okafor").click()
+    tess.page.get_by_role("link", name="Note of this session").click()
     tess.look("Ada Okafor")
 
     part(tess, "Subjective").fill("Sleeps better.")
