@@ -22,11 +22,13 @@ from booking.engine.slots import Rule, Why
 from booking.engine.zones import instant_of
 from booking.enums import (
     CHANGEABLE,
+    NOT_ON_HOLD,
     OWN_VERSION,
     UNSETTLED,
     AppointmentStatus,
     AuditAction,
     ChangeKind,
+    FlagState,
     HoldState,
     NotificationKind,
     NotificationState,
@@ -43,6 +45,7 @@ from booking.models import (
     Notification,
     PlannedDate,
     Replacement,
+    SessionFlag,
 )
 from booking.notifications.outbox import enqueue
 from booking.queries import availability, minute_of, moment_of
@@ -421,7 +424,11 @@ def _by_hand(
 
 
 def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, Any]], now: datetime) -> None:
-    """Give each row the place and state it had; another room where somebody is in the old one now."""
+    """Give each row the place and state it had; another room where somebody is in the old one now.
+
+    What was put on hold meanwhile stays unconfirmed.
+    """
+    on_hold = set(SessionFlag.objects.filter(appointment__in=rows, state=FlagState.ON_HOLD).values_list("appointment", flat=True))
     for treatment, group in groupby(sorted(rows.values(), key=lambda each: each.treatment_id), key=lambda each: each.treatment):
         own = list(group)
         dates = [date.fromisoformat(before[current.pk]["local_date"]) for current in own]
@@ -434,7 +441,9 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             if room_id not in free and free:
                 room_id = free[0]
             _put(current, unsaved_appointment(treatment, choice, Place(room_id, timedelta(minutes=was["minutes"]))))
-            current.status, current.moves = was["status"], was["moves"]
+            may_be_as_it_was = current.pk not in on_hold or was["status"] not in NOT_ON_HOLD
+            current.status = was["status"] if may_be_as_it_was else AppointmentStatus.BOOKED
+            current.moves = was["moves"]
 
 
 def _start(was: Mapping[str, str], zone: str) -> datetime:

@@ -13,6 +13,7 @@ from booking.exceptions import NothingOnHold, OnHold
 from booking.models import Appointment, AuditEntry, Clearance, Notification, SessionFlag
 from booking.notifications.delivery import send_due
 from booking.services.appointments import set_status
+from booking.services.changes import UNDO_LASTS, Move, move_sessions, undo_change
 from booking.services.clearances import record_clearance
 from booking.services.intake import light_of
 from tests.booking.conftest import NINE, fill_in
@@ -66,6 +67,20 @@ def test_a_confirmed_session_that_is_put_on_hold_is_confirmed_no_longer(intake, 
     assert session.status == AppointmentStatus.BOOKED
     entry = AuditEntry.objects.get(appointment=session, action=AuditAction.ON_HOLD)
     assert (entry.before["status"], entry.after["status"]) == ("confirmed", "booked")
+
+
+def test_a_move_that_is_taken_back_does_not_confirm_what_was_put_on_hold_meanwhile(intake, book, practice, now):
+    session = book()
+    set_status(session, AppointmentStatus.CONFIRMED, by=practice.finn, now=now)
+    later = Move(session, practice.tess.pk, NINE + timedelta(hours=2))
+    change = move_sessions([later], by=practice.ada.user, now=now, undo_for=UNDO_LASTS)
+    fill_in(practice.ada, now, **TWO_THINNERS)
+
+    undo_change(change, by=practice.ada.user, now=now)
+
+    session.refresh_from_db()
+    assert (session.status, session.starts_at) == (AppointmentStatus.BOOKED, NINE)
+    assert light_of(session, now=now) == Light.ON_HOLD
 
 
 def test_a_clearance_says_who_when_and_where_and_confirms_the_sessions(intake, book_series, practice, now, clear):
