@@ -41,9 +41,9 @@ def test_a_therapist_reads_a_form_and_its_client_sees_that(signed_in, with_form,
     fill_in(with_form.ada, now, bp="high")
     fill_in(with_form.ada, now, takes_any="yes", med_list=[medicine("Eliquis")])
     tess = signed_in(with_form.tess.user, width=width, scheme=scheme)
-    tess.open("/therapist/")
-    tess.look("My next sessions")
-    tess.page.get_by_role("link", name=re.compile("Read the form.*Ada Okafor")).click()
+    tess.open("/therapist/?view=day")
+    tess.page.locator(".ec-event.blk").filter(has_text="Ada Okafor").click()
+    tess.page.get_by_role("link", name="All answers").click()
 
     tess.look("Ada Okafor")
     expect(tess.page.get_by_role("main").locator(".toolbar .flag")).to_have_text("To check")
