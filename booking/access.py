@@ -40,6 +40,9 @@ from therapists.models import Therapist
 
 SEE_COLLEAGUES = "booking.see_colleagues"
 OWNER_KEY = "hold_owner"
+BEHALF_KEY = "on_behalf"
+#: For how many sessions one browser remembers that it books the next ones.
+BEHALF_REMEMBERED = 10
 LINKS_KEY = "links"
 LINKS_REMEMBERED = 20
 
@@ -51,9 +54,33 @@ def holder(session: SessionBase) -> str:
     return str(session[OWNER_KEY])
 
 
-def may_use_hold(session: SessionBase, hold: Hold) -> bool:
-    """A hold belongs to the browser that made it."""
-    return secrets.compare_digest(str(session.get(OWNER_KEY, "")), hold.owner)
+def holder_for(session: SessionBase, after: Appointment) -> str:
+    """A random token under which this browser holds what comes after a session, for the client of that one."""
+    owner = secrets.token_urlsafe(32)
+    known = [*session.get(BEHALF_KEY, {}).items(), (owner, str(after.pk))]
+    session[BEHALF_KEY] = dict(known[-BEHALF_REMEMBERED:])
+    return owner
+
+
+def may_use_hold(request: HttpRequest, hold: Hold) -> bool:
+    """A hold belongs to the browser that made it; what is held for somebody's client, as long as they are that."""
+    if hold.owner in request.session.get(BEHALF_KEY, {}):
+        return comes_after(request, hold) is not None
+    return secrets.compare_digest(str(request.session.get(OWNER_KEY, "")), hold.owner)
+
+
+def comes_after(request: HttpRequest, hold: Hold) -> Appointment | None:
+    """The therapist's session after which something is held for its client; None where a client books for themselves."""
+    after, therapist = request.session.get(BEHALF_KEY, {}).get(hold.owner), therapist_of(request.user)
+    if after is None or therapist is None:
+        return None
+    return sessions_given_by(therapist).filter(pk=after).first()
+
+
+def booked_for(request: HttpRequest, hold: Hold) -> Client | None:
+    """Whose sessions these will be: the client's after whose session they are held, or of whoever is signed in."""
+    after = comes_after(request, hold)
+    return after.client if after else client_of(request.user)
 
 
 def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool:

@@ -80,6 +80,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:session_progress": TESS_ONLY_READ,
     "booking:clients": TESS_ONLY_READ,
     "booking:client": TESS_ONLY_READ,
+    "booking:next": HER_FORM | {"tess": (200, 422)},
     # her hours; a form without anything is wrong, but a week without rows is not
     "booking:hours": TESS_ONLY_READ,
     "booking:usual_week": HER_FORM | {"tess": (200, 422)},

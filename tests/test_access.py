@@ -194,6 +194,7 @@ def address(name, world):
         "booking:offer": world.offered,
         "booking:change_away": world.leave,
         "booking:client": world.practice.ada,
+        "booking:next": world.session,
     }
     if name == "booking:change_date":
         return reverse(name, args=[LATER.isoformat()])

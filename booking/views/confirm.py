@@ -11,10 +11,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import may_see_request
+from booking.access import booked_for, comes_after, may_see_request
 from booking.enums import HoldState, Outcome
 from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
@@ -24,8 +25,7 @@ from booking.services.changes import UNDO_LASTS, undo_booking
 from booking.services.holds import book_hold
 from booking.views.asking import asks_of
 from booking.views.choose import times_for_anyone
-from booking.views.held import held_context, over, own_hold, to_what_was_booked
-from clients.access import client_of
+from booking.views.held import frame_of, held_context, over, own_hold, to_what_was_booked
 from clients.models import Client, User
 from clients.proof import AddressProof, sign_in
 from clients.services import BOOKING_CONSENT, booking_consent_missing, record_booking_consent, register_client
@@ -40,12 +40,14 @@ PROVED_KEY = "proved_address"
 def you(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Who is coming. New clients type three things and a code; known ones the code; signed-in ones nothing."""
     hold = own_hold(request, pk)
-    client = client_of(request.user)
+    client = booked_for(request, hold)
     if hold.state == HoldState.BOOKED and not (client and request.method == "POST"):
-        return to_what_was_booked(hold)
+        return to_what_was_booked(request, hold)
     now = timezone.now()
     if not hold.is_live(now) and hold.state != HoldState.BOOKED:
         return over(request, hold)
+    if client is not None and comes_after(request, hold) is not None:
+        return _on_behalf(request, hold, client, now)
     if client is not None:
         return _known(request, hold, client, now)
     if PROVED_KEY in request.session:
@@ -64,6 +66,24 @@ def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> H
     if form.is_bound and form.is_valid():
         return _book(request, hold, client, form.cleaned_data["key"], now, agreed=bool(consent))
     return _you(request, hold, form, now, stage="confirm", client=client)
+
+
+def _on_behalf(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> HttpResponse:
+    """A therapist books for the client of one of their sessions, who is told as ever; refusals are in the words for staff."""
+    assert isinstance(request.user, User)
+    form = ConfirmForm(request.POST if request.method == "POST" else None)
+    if not (form.is_bound and form.is_valid()):
+        return _you(request, hold, form, now, stage="behalf", client=client)
+    try:
+        booked = book_hold(hold, client=client, key=form.cleaned_data["key"], by=request.user, now=now)
+    except HoldOver:
+        return over(request, hold)
+    except BookingError as refusal:
+        return _you(request, hold, ConfirmForm(), now, stage="behalf", client=client, problem=str(refusal))
+    n = len(booked.appointments)
+    said = ngettext("Booked. %(name)s is told of %(n)d session.", "Booked. %(name)s is told of %(n)d sessions.", n)
+    messages.success(request, said % {"name": client.name, "n": n})
+    return to_what_was_booked(request, hold)
 
 
 def _typed(request: HttpRequest, hold: Hold, now: datetime) -> HttpResponse:
@@ -178,6 +198,7 @@ def _you(
         "email": proof.email if proof else "",
         "problem": problem,
         **held_context(hold, now),
+        **frame_of(request, hold),
     }
     status = 409 if problem else 422 if form.is_bound else 200
     return render(request, "booking/you.html", context, status=status)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from booking.access import may_use_hold
+from booking.access import answers_to_decide, booked_for, comes_after, may_use_hold
 from booking.engine.recurrence import Course
 from booking.engine.zones import instant_of
 from booking.enums import HoldState
@@ -24,17 +24,28 @@ from booking.queries import moment_of
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import held_plan, hold_plan
-from clients.access import client_of
 
 
 def own_hold(request: HttpRequest, pk: UUID) -> Hold:
     hold = Hold.objects.select_related("treatment__location").filter(pk=pk).first()
-    if hold is None or not may_use_hold(request.session, hold):
+    if hold is None or not may_use_hold(request, hold):
         raise Http404
     return hold
 
 
-def to_what_was_booked(hold: Hold) -> HttpResponse:
+def frame_of(request: HttpRequest, hold: Hold) -> dict[str, Any]:
+    """What the pages of a hold show around it: the client's frame, or that of the therapist who books for a client."""
+    after = comes_after(request, hold)
+    if after is None:
+        return {}
+    frame = {"frame": "booking/staff.html", "page": "therapist", "waiting": answers_to_decide(request.user, timezone.now())}
+    return frame | {"after": after, "for_whom": after.client}
+
+
+def to_what_was_booked(request: HttpRequest, hold: Hold) -> HttpResponse:
+    after = comes_after(request, hold)
+    if after is not None:
+        return redirect("booking:therapist_session", after.pk)
     appointment = hold.appointments.exclude(request=None).first()
     if appointment is None:
         raise Http404
@@ -55,6 +66,7 @@ def over(request: HttpRequest, hold: Hold, *, problem: str = "") -> HttpResponse
         "released": released,
         "what_url": reverse("booking:what"),
         "treatment": hold.treatment,
+        **frame_of(request, hold),
     }
     return render(request, "booking/over.html", context, status=409)
 
@@ -65,8 +77,8 @@ def hold_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hold the same choices once more, after the ten minutes were over."""
     past = own_hold(request, pk)
     if past.state == HoldState.BOOKED:
-        return to_what_was_booked(past)
-    asker: dict[str, Any] = {"owner": past.owner, "now": timezone.now(), "client": client_of(request.user), "replacing": past}
+        return to_what_was_booked(request, past)
+    asker: dict[str, Any] = {"owner": past.owner, "now": timezone.now(), "client": booked_for(request, past), "replacing": past}
     try:
         if past.plan:
             hold = hold_plan(held_plan(past), Course.from_json(past.course), past.treatment, **asker)

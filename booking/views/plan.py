@@ -16,14 +16,14 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
+from booking.access import booked_for
 from booking.engine.planner import Outcome, Plan, PlanDate, PlanKind
 from booking.engine.recurrence import Course, clock_changes
 from booking.enums import HoldState
 from booking.exceptions import BookingError
 from booking.models import Hold
 from booking.services.series import Planning, held_plan, hold_course, hold_plan, plan_course
-from booking.views.held import held_context, over, own_hold, to_what_was_booked
-from clients.access import client_of
+from booking.views.held import frame_of, held_context, over, own_hold, to_what_was_booked
 from therapists.models import Therapist
 
 DAYS_FOR_ADDITIONS = 28
@@ -41,7 +41,7 @@ def plan(request: HtmxRequest, pk: UUID) -> HttpResponse:
     if not hold.plan:
         raise Http404
     if hold.state == HoldState.BOOKED:
-        return to_what_was_booked(hold)
+        return to_what_was_booked(request, hold)
     now = timezone.now()
     if not hold.is_live(now):
         return over(request, hold)
@@ -61,7 +61,7 @@ def plan(request: HtmxRequest, pk: UUID) -> HttpResponse:
 
 def _changed(request: HttpRequest, hold: Hold, now: datetime) -> Hold:
     """The hold after what was pressed; the same one when that is nothing the page offers."""
-    asker: dict[str, Any] = {"owner": hold.owner, "now": now, "client": client_of(request.user), "replacing": hold}
+    asker: dict[str, Any] = {"owner": hold.owner, "now": now, "client": booked_for(request, hold), "replacing": hold}
     course = Course.from_json(hold.course)
     if "swap" in request.POST:
         swapped = _swapped(request, hold, _planning(request, hold, now))
@@ -83,7 +83,7 @@ def _swapped(request: HttpRequest, hold: Hold, planning: Planning) -> Plan | Non
 
 
 def _planning(request: HttpRequest, hold: Hold, now: datetime) -> Planning:
-    client = client_of(request.user)
+    client = booked_for(request, hold)
     return plan_course(Course.from_json(hold.course), hold.treatment, now=now, client=client, held=hold, ahead=DAYS_FOR_ADDITIONS)
 
 
@@ -112,6 +112,7 @@ def _plan_context(request: HttpRequest, hold: Hold, now: datetime) -> dict[str, 
         "is_narrowed": planning.offers.is_narrowed,
         "rest_days": planning.offers.rest_days,
         **held_context(hold, now),
+        **frame_of(request, hold),
     }
 
 
