@@ -89,7 +89,7 @@ def test_a_course_goes_round_what_is_taken_and_is_booked_as_a_series_of_theirs(h
     plan = hers.get(held["Location"])
     done = confirm(hers, {"Location": reverse("booking:you", args=[Hold.objects.latest("expires_at").pk])})
 
-    assert "3 dates at 9:00" in text(plan)
+    assert "3 dates at 9:00 For Ada Okafor" in text(plan)
     assert "My sessions" not in text(plan)  # the therapist's frame
     assert done.status_code == 302
     series = Series.objects.get(client=practice.ada)
