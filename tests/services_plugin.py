@@ -1,11 +1,13 @@
 """Starts a throw-away PostgreSQL and Valkey before settings load, unless the environment names real ones.
 
-Named in pyproject.toml by ``-p``. Workers of xdist inherit the addresses and start nothing.
+Named in pyproject.toml by ``-p``. Workers of xdist inherit the addresses and start nothing; each has a cache of its own, as every
+test empties it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -27,6 +29,9 @@ def start() -> None:
     if "REDIS_URL" not in os.environ:
         addresses, _pid = running.enter_context(servers.valkey(home / "valkey", durable=False))
         os.environ.update(addresses)
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        own = 2 + int(worker.removeprefix("gw"))
+        os.environ["CACHE_URL"] = re.sub(r"db=1$", f"db={own}", os.environ.get("CACHE_URL", os.environ["REDIS_URL"]))
 
 
 # pytest-django reads the settings before any hook of a plugin named by -p could run
