@@ -71,8 +71,9 @@ def may_use_hold(request: HttpRequest, hold: Hold) -> bool:
 
 def comes_after(request: HttpRequest, hold: Hold) -> Appointment | None:
     """The therapist's session after which something is held for its client; None where a client books for themselves."""
-    after, therapist = request.session.get(BEHALF_KEY, {}).get(hold.owner), therapist_of(request.user)
-    if after is None or therapist is None:
+    after = request.session.get(BEHALF_KEY, {}).get(hold.owner)
+    therapist = therapist_of(request.user) if after else None
+    if therapist is None:
         return None
     return sessions_given_by(therapist).filter(pk=after).first()
 

@@ -80,7 +80,8 @@ def _steps(*, deep: bool) -> list[Step]:
 
 
 def _figures(folder: str) -> int:
-    return subprocess.run([sys.executable, "-m", "tests.figures", folder], cwd=ROOT).returncode
+    quiet = os.environ | {"LOG_LEVEL": "WARNING"}
+    return subprocess.run([sys.executable, "-m", "tests.figures", folder], cwd=ROOT, env=quiet).returncode
 
 
 def _has_programs() -> bool:
