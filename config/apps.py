@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ProjectConfig(AppConfig):
@@ -8,3 +9,7 @@ class ProjectConfig(AppConfig):
         from config import celery, checks  # the Celery app and the checks exist once Django does
 
         del celery, checks
+
+
+class DeskConfig(AdminConfig):
+    default_site = "config.desk.Desk"

@@ -17,7 +17,7 @@ VAR = Path(env("UNKNOT_VAR", default=str(BASE_DIR / "var")))
 
 INSTALLED_APPS = [
     "django_prometheus",
-    "django.contrib.admin",
+    "config.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "therapists",
     "clients",
     "booking",
-    "config",
+    "config.apps.ProjectConfig",
 ]
 
 MIDDLEWARE = [
