@@ -17,7 +17,7 @@ from booking.models import Appointment, AuditEntry, Series
 from booking.queries import moment_of
 from booking.services.appointments import unsaved_appointment
 from booking.services.guard import Choice, Place, overlap_raises
-from booking.services.intake import weigh
+from booking.services.intake import weigh_alone
 from clients.models import Client, Response
 from therapists.models import Treatment
 
@@ -65,7 +65,7 @@ def import_appointments(rows: Sequence[Imported], *, now: datetime) -> list[Appo
     )
     answered = Client.objects.filter(pk__in={row.client.pk for row in rows}, responses__state=Response.State.SUBMITTED)
     for client in answered.distinct():
-        weigh(client, now=now)
+        weigh_alone(client, now=now)
     return appointments
 
 

@@ -87,18 +87,19 @@ def _decided(decided: Decided | None) -> FlagState:
 # ---- weighing ---------------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def weigh(client: Client, *, now: datetime) -> None:
     """Work out anew where every session of a client stands that is still ahead, and keep it.
 
     What is newly to be decided is told to its therapist once, for the soonest session. A session that is on hold is no longer
-    confirmed. Once the consent was withdrawn nothing is kept.
+    confirmed. Once the consent was withdrawn nothing is kept. Must run inside a transaction that holds the client's lock.
     """
-    lock_client(client.pk)
     ahead = Appointment.objects.filter(client=client, status__in=OPEN, ends_at__gt=now)
+    if not client.responses.submitted().exists():
+        SessionFlag.objects.filter(appointment__in=ahead).delete()
+        return
     sessions = list(ahead.select_related("therapist__user").order_by("starts_at", "pk"))
     try:
-        found = standings(client, sessions, now=now) if client.responses.submitted().exists() else {}
+        found = standings(client, sessions, now=now)
     except NoConsent:
         found = {}
     if not found:
@@ -109,9 +110,16 @@ def weigh(client: Client, *, now: datetime) -> None:
     _tell_therapists(client, raised, now=now)
 
 
+@transaction.atomic
+def weigh_alone(client: Client, *, now: datetime) -> None:
+    """Weigh one client, as the whole of a transaction or before all its other locks."""
+    lock_client(client.pk)
+    weigh(client, now=now)
+
+
 def on_answers_changed(client: Client, now: datetime, **_signal: object) -> None:
     """Receives ``clients.signals.answers_changed``."""
-    weigh(client, now=now)
+    weigh_alone(client, now=now)
 
 
 def weigh_all(now: datetime) -> int:
@@ -119,7 +127,7 @@ def weigh_all(now: datetime) -> int:
     ahead = Appointment.objects.filter(status__in=OPEN, ends_at__gt=now, client__responses__state=Response.State.SUBMITTED)
     clients = Client.objects.filter(pk__in=ahead.values("client"))
     for client in clients.iterator():
-        weigh(client, now=now)
+        weigh_alone(client, now=now)
     return clients.count()
 
 

@@ -14,7 +14,7 @@ from booking.enums import Light, NotificationKind
 from booking.models import Notification, SessionFlag
 from booking.services.changes import UNDO_LASTS, Move, move_sessions, undo_change
 from booking.services.imports import Imported, import_appointments
-from booking.services.intake import light_of, lights_of, weigh, weigh_all
+from booking.services.intake import light_of, lights_of, weigh_all, weigh_alone
 from clients.models import FlagRule, MedicationClass, ResponseView
 from clients.services.consents import withdraw_health_data
 from tests.booking.conftest import NINE, fill_in
@@ -152,7 +152,7 @@ def test_of_a_session_only_the_severity_is_in_clear(intake, book, practice, now)
 def test_what_is_to_be_decided_is_told_once_for_the_soonest_session(intake, book_series, practice, tess, now):
     booked = book_series()
     fill_in(practice.ada, now, **ON_A_THINNER)
-    weigh(practice.ada, now=now)
+    weigh_alone(practice.ada, now=now)
 
     [told] = Notification.objects.filter(kind=NotificationKind.REVIEW)
 
