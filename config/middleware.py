@@ -1,4 +1,4 @@
-"""What every request needs: the practice's clock, redirects that htmx follows, and its one line in the log."""
+"""What every request needs: no NUL, the practice's clock, redirects that htmx follows, and its one line in the log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
@@ -16,6 +17,18 @@ from booking.queries import practice_zone
 #: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed.
 TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+|(?<=^/feed/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class NulMiddleware:
+    """A NUL is in no name, date or id, and PostgreSQL takes none: a query with one is a bad request."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise SuspiciousOperation("NUL in the query")
+        return self.get_response(request)
 
 
 class PracticeZoneMiddleware:

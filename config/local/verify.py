@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--bench", action="store_true", help="measure: one line a figure, exit 1 if one is short of its goal")
     only.add_argument("--drills", action="store_true", help="faults on purpose: one line a figure, exit 1 if one is short")
-    parser.add_argument("--deep", action="store_true", help="check the engine on 100,000 random cases")
+    parser.add_argument("--deep", action="store_true", help="100,000 random cases for the engine, and 100,000 requests")
     options = parser.parse_args(arguments)
     if options.bench or options.drills:
         return _figures("bench" if options.bench else "drills")
@@ -67,6 +67,7 @@ def _steps(*, deep: bool) -> list[Step]:
     cases = {"UNKNOT_ENGINE_CASES": DEEP_CASES} if deep else {}
     manage = [sys.executable, "-W", "error", "-W", "ignore:XDG_RUNTIME_DIR is not set", "manage.py"]
     pytest = [sys.executable, "-m", "pytest"]
+    fuzz = [Step("fuzz", [*pytest, "tests/test_fuzz.py"], {"UNKNOT_FUZZ_REQUESTS": DEEP_CASES})] if deep else []
     return [
         Step("ruff", [str(BIN / "ruff"), "check", "."]),
         Step("format", [str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
@@ -76,6 +77,7 @@ def _steps(*, deep: bool) -> list[Step]:
         Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
         Step("tests", [*pytest, "-n", "2", "-m", "not browser"], cases),
         Step("browser", [*pytest, "-m", "browser"]),
+        *fuzz,
     ]
 
 
