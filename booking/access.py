@@ -36,7 +36,7 @@ from booking.models.waitlist import WaitlistQuerySet
 from booking.services.intake import OPEN
 from clients.access import client_of
 from clients.models import Client, User
-from therapists.models import Therapist
+from therapists.models import Photo, Therapist
 
 SEE_COLLEAGUES = "booking.see_colleagues"
 OWNER_KEY = "hold_owner"
@@ -166,6 +166,11 @@ def columns_of(colleagues: Collection[UUID], now: datetime) -> QuerySet[Appointm
 
 def _standing(now: datetime) -> QuerySet[Appointment]:
     return Appointment.objects.exclude(status__in=GONE).exclude(status=AppointmentStatus.HELD, held_until__lte=now)
+
+
+def photos_shown() -> QuerySet[Photo]:
+    """The pictures that anybody may see: of those who take bookings."""
+    return Photo.objects.filter(therapist__is_active=True)
 
 
 def changes_by(user: User | AnonymousUser) -> ChangeQuerySet:

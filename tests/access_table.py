@@ -88,6 +88,13 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:change_date": HER_FORM | {"tess": (200, 422)},
     "booking:add_away": HER_FORM | {"tess": (200, 422)},
     "booking:change_away": HER_FORM | {"tess": (200, 422)},
+    # her set-up: an empty form is wrong where something has to be there
+    "booking:profile": TESS_ONLY_READ,
+    "booking:profile_about": HER_FORM | {"tess": (200, 422)},
+    "booking:profile_work": HER_FORM | {"tess": (200, 422)},
+    "booking:profile_limits": HER_FORM | {"tess": (200, 422)},
+    "booking:profile_mails": HER_FORM | {"tess": (200, 302)},
+    "booking:photo": dict.fromkeys(PEOPLE, (404, 405)),  # of a picture that never was
     "booking:progress": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:decisions": TESS_ONLY_READ,
     # the note of Ada's session was begun; what is posted there names no version, and it is not locked, so nothing can be added

@@ -196,6 +196,8 @@ def address(name, world):
         "booking:client": world.practice.ada,
         "booking:next": world.session,
     }
+    if name == "booking:photo":
+        return reverse(name, args=["0" * 64])
     if name == "booking:change_date":
         return reverse(name, args=[LATER.isoformat()])
     if name == "booking:calendar_events":

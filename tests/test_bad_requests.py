@@ -35,3 +35,15 @@ def test_an_area_that_is_none_is_refused_in_words(desk, practice):
     change = reverse("admin:therapists_treatment_change", args=[practice.treatment.pk])
 
     assert "Select a valid choice. %00 is not" in desk.post(change, {"areas": "%00"}).content.decode()
+
+
+def test_an_hour_that_is_none_is_refused_beside_its_row(client, practice):
+    practice.tess.user = UserFactory(email="tess@example.org")
+    practice.tess.save()
+    client.force_login(practice.tess.user)
+    row = {"rows-0-id": practice.tess.working_hours.first().pk, "rows-0-opens": "09:00", "rows-0-closes": "25:61"}
+
+    answer = client.post(reverse("booking:usual_week"), row | {"rows-TOTAL_FORMS": "1", "rows-INITIAL_FORMS": "1"})
+
+    assert answer.status_code == 422
+    assert "Enter a valid time" in answer.content.decode()

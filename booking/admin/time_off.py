@@ -34,6 +34,7 @@ from booking.admin.abilities import (
     TherapistForm,
 )
 from booking.exceptions import BreaksSessions
+from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
 from clients.models import User
 from therapists.models import (
@@ -174,6 +175,12 @@ class TherapistAdmin(AsksFirst):
         PainkillerInline,
     ]
     actions = ("ill_from_now",)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """With the policies: what booked clients answered is weighed by them at once."""
+        change_abilities(
+            form.instance, lambda: super(TherapistAdmin, self).save_related(request, form, formsets, change), now=timezone.now()
+        )
 
     @admin.action(description=_("Ill from now on"), permissions=["send_away"])
     def ill_from_now(self, request: HttpRequest, chosen: QuerySet[Therapist]) -> HttpResponse | None:

@@ -91,12 +91,12 @@ def _due(location: Location, choices: StaffMail, on: date) -> datetime | None:
 
 
 def _to_be_told(location: Location, on: date, now: datetime) -> QuerySet[Therapist]:
-    """Therapists with a sign-in whose sessions of a date are all still ahead, and who were not told of it."""
+    """Therapists with a sign-in who want it, whose sessions of a date are all still ahead, and who were not told of it."""
     day = Appointment.objects.real().filter(therapist=OuterRef("pk"), local_date=on).exclude(status__in=GONE)
     told = Notification.objects.filter(therapist=OuterRef("pk"), kind=NotificationKind.DAY_AHEAD, on=on)
     return (
         Therapist.objects.filter(Exists(day), ~Exists(day.filter(starts_at__lte=now)), ~Exists(told))
-        .filter(location=location, user__is_active=True)
+        .filter(location=location, user__is_active=True, is_told_of_day=True)
         .exclude(user__email="")
         .select_related("user")
     )

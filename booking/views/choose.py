@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -276,7 +277,9 @@ def _treatments(areas: Sequence[str] = ()) -> list[Treatment]:
 
 
 def _therapists() -> Any:
-    return Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct()
+    """Who takes bookings, each with the address of their photo, if any."""
+    offered = Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct()
+    return offered.annotate(photo_digest=F("photo__digest"))
 
 
 def _asker(request: HttpRequest) -> UUID | None:

@@ -7,8 +7,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from booking.enums import FlagState
+from booking.models import SessionFlag
 from clients.models import MedicationClass
+from tests.booking.conftest import fill_in
 from tests.booking.test_admin_time_off import clock, desk, management, therapist_form
+from tests.clients.answers import medicine as listed
 from therapists.models import ConditionPolicy, MedicationPolicy
 
 __all__ = ["clock", "desk"]
@@ -56,6 +60,18 @@ def test_policies_and_painkillers_are_saved_with_who_set_them(save, practice):
     assert MedicationPolicy.objects.first().set_by.email == "manager@example.org"
     assert ConditionPolicy.objects.get().condition == "pregnant"
     assert practice.tess.painkillers.get().name == "Ibuprofen gel"
+
+
+def test_a_policy_is_weighed_for_what_is_booked_at_once(save, intake, book, practice, now):
+    practice.tess.medication_policies.create(medication_class="ANTICOAG", stance="accept", reason="Light work only")
+    session = book()
+    fill_in(practice.ada, now, takes_any="yes", med_list=[listed("Eliquis")])
+    assert SessionFlag.objects.get(appointment=session).state == FlagState.CLEAR
+    practice.tess.medication_policies.all().delete()
+
+    save(medication_policies=[medicine("ANTICOAG", "decline")])
+
+    assert SessionFlag.objects.get(appointment=session).state == FlagState.TO_DECIDE
 
 
 def test_being_milder_needs_a_reason(save):

@@ -1,6 +1,6 @@
 """The practice's side: places, people who treat, what they offer and when they work.
 
-Everything here except names and texts decides what is offered. The tables that do are listed in the migration
+Everything here except names, texts and photos decides what is offered. The tables that do are listed in the migration
 ``rulebook``: a trigger gives ``Rulebook`` a new revision whenever one of them changes.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from therapists.models.abilities import ConditionPolicy, MedicationPolicy, Painkiller, Stance
 from therapists.models.hours import HoursOverride, TimeOff, Weekday, WorkingHours
 from therapists.models.people import BodyArea, Gender, Pressure, Therapist, Treatment
+from therapists.models.photo import Photo
 from therapists.models.practice import (
     Closure,
     HolidayOpening,
@@ -29,6 +30,7 @@ __all__ = [
     "Location",
     "MedicationPolicy",
     "Painkiller",
+    "Photo",
     "Pressure",
     "Room",
     "Rulebook",

@@ -109,6 +109,9 @@ class Therapist(models.Model):
         blank=True,
         help_text=_("For clients who prefer a therapist of a certain gender. May be left open."),
     )
+    is_told_of_day = models.BooleanField(
+        _("gets a mail about the sessions of the next day"), default=True, help_text=_("On days on which there are any.")
+    )
 
     class Meta:
         verbose_name = _("therapist")
@@ -124,6 +127,15 @@ class Therapist(models.Model):
     @property
     def first_name(self) -> str:
         return self.name.partition(" ")[0]
+
+    @property
+    def initials(self) -> str:
+        """TO"""
+        return "".join(part[0] for part in self.name.split()[:2])
+
+    @property
+    def area_names(self) -> list[str]:
+        return [str(BodyArea(code).label) for code in self.areas]
 
     @property
     def language_names(self) -> list[str]:
