@@ -26,6 +26,7 @@ from booking.models import (
     NoteTemplate,
     Offer,
     Repair,
+    Series,
     SessionFlag,
     WaitlistEntry,
 )
@@ -76,6 +77,12 @@ def comes_after(request: HttpRequest, hold: Hold) -> Appointment | None:
     if therapist is None:
         return None
     return sessions_given_by(therapist).filter(pk=after).first()
+
+
+def series_extended(request: HttpRequest, hold: Hold) -> Series | None:
+    """The series that goes on with what is held: of the session it comes after, where that gives the same treatment."""
+    after = comes_after(request, hold)
+    return after.series if after and after.series and after.series.treatment_id == hold.treatment_id else None
 
 
 def booked_for(request: HttpRequest, hold: Hold) -> Client | None:

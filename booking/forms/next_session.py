@@ -44,6 +44,8 @@ class NextForm(forms.Form):
                 "at": last.local_time,
             },
         )
+        if several:
+            self.fields["rhythm"].help_text = _("Weekly and daily dates of the same treatment lengthen the series.")
         treatments = self.fields["treatment"]
         assert isinstance(treatments, forms.ModelChoiceField)
         treatments.queryset = after.therapist.treatments.filter(is_active=True)

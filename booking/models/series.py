@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pghistory
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +35,12 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client}, {self.treatment}"
+
+    @property
+    def last_position(self) -> int:
+        """The last one that is taken, by a session or by a date that was not possible; 0 where there is none."""
+        taken = [rows.aggregate(last=Max("position"))["last"] or 0 for rows in (self.planned_dates, self.appointments)]
+        return max(taken)
 
 
 class PlannedDate(models.Model):

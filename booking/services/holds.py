@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from booking.engine.matching import Match
-from booking.engine.recurrence import Course
+from booking.engine.recurrence import Course, InvalidCourse
 from booking.enums import AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import HoldOver, KeyReused, TooManyHolds
 from booking.models import Appointment, AuditEntry, BookingRequest, Hold, PlannedDate, Series
@@ -51,12 +52,14 @@ def hold_choices(
     lasts: timedelta = HOLD_LASTS,
     course: Mapping[str, Any] | None = None,
     plan: Mapping[str, Any] | None = None,
+    by_hand: bool = False,
 ) -> Hold:
     """Hold every one of ``choices`` for ten minutes (or as long as it ``lasts``), or none.
 
     ``owner`` is whoever holds: a random token of a browser, or a user's id. ``replacing`` is a hold of the same owner that is
     let go in the same transaction, so that its times may be chosen again and nothing is lost when the new ones are not free.
-    ``ignoring`` are sessions of the client that are to move there; what they block is still blocked.
+    ``ignoring`` are sessions of the client that are to move there; what they block is still blocked. ``by_hand``: a therapist
+    places them in their own time, at any minute that is free; notice and grid bind clients only.
     Raises TooManyHolds, OutsideAvailability, SlotTaken or ClientBusy; nothing is written then.
     """
     _one_at_a_time(owner)
@@ -69,7 +72,8 @@ def hold_choices(
     live = Hold.objects.filter(owner=owner, state=HoldState.LIVE, expires_at__gt=now).count()
     if live >= LIVE_HOLDS_A_PERSON:
         raise TooManyHolds
-    places = require_offered(treatment, choices, client=client, now=now, ignoring=ignoring)
+    length = treatment.length if by_hand else None
+    places = require_offered(treatment, choices, client=client, now=now, ignoring=ignoring, override=by_hand, length=length)
     hold = Hold.objects.create(
         owner=owner,
         treatment=treatment,
@@ -134,15 +138,16 @@ def book_hold(
     now: datetime,
     undo_for: timedelta = timedelta(0),
     joining: Series | None = None,
+    extending: Series | None = None,
 ) -> Booked:
     """Turn everything held into appointments of ``client``, with history, audit and one notice, in one transaction.
 
     ``key`` is the random key of the form. The same key again gives the same booking; the same key for another hold raises
     KeyReused. ``undo_for``: how long it can be undone and its notice waits. ``joining`` is a series of theirs in which a single
-    held date takes its position. Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one
-    of the times, AgreementWithdrawn when nobody may treat them, NotMatched when a therapist declines to treat this client,
-    TooClose when they need more rest, TooShort when their first session has to be longer than there is room for; what is held
-    stays held then.
+    held date takes its position; ``extending`` is one after whose last position a held course goes on.
+    Raises HoldOver when the ten minutes are over, ClientBusy when the client has a session at one of the times,
+    AgreementWithdrawn when nobody may treat them, NotMatched when a therapist declines to treat this client, TooClose when they
+    need more rest, TooShort when their first session has to be longer than there is room for; what is held stays held then.
     """
     lock_client(client.pk)
     content = hashlib.sha256(str(hold.pk).encode()).hexdigest()
@@ -170,7 +175,8 @@ def book_hold(
     request = BookingRequest.objects.create(
         client=client, key=key, content=content, created_at=now, undo_until=now + undo_for if undo_for else None
     )
-    series = _series(hold, client, request, now) if hold.plan else None
+    series = (extending or _series(hold, client, request, now)) if hold.plan else None
+    before = extending.last_position if extending is not None else 0
     booked = {
         "client": client,
         "status": AppointmentStatus.BOOKED,
@@ -181,18 +187,23 @@ def book_hold(
     with overlap_raises():
         if longer:
             appointments[0].save(update_fields=["room", "ends_at", "blocked_until"])
-        hold.appointments.update(**booked)
+        hold.appointments.update(**booked, position=F("position") + before)
     for appointment in appointments:
         for name, value in booked.items():
             setattr(appointment, name, value)
+        if series is not None:
+            appointment.position = (appointment.position or 0) + before
     if series is not None:
-        _record_plan(series, hold, appointments)
+        _record_plan(series, hold, appointments, before)
+    if extending is not None:
+        _lengthen(extending, hold)
     AuditEntry.objects.bulk_create(
         AuditEntry(appointment=a, action=AuditAction.BOOKED, by=by, at=now, after=a.facts()) for a in appointments
     )
     hold.state = HoldState.BOOKED
     hold.save(update_fields=["state"])
-    about: dict[str, Any] = {"series": series} if series is not None else {"appointment": appointments[0]}
+    # a series is confirmed once for each time that it was booked or lengthened
+    about: dict[str, Any] = {"series": series, "version": before} if series is not None else {"appointment": appointments[0]}
     enqueue(NotificationKind.CONFIRMATION, client=client, now=now, due_at=request.undo_until, **about)
     weigh(client, now=now)
     return Booked(request, appointments, series, repeated=False)
@@ -221,18 +232,27 @@ def _series(hold: Hold, client: Client, request: BookingRequest, now: datetime) 
     )
 
 
-def _record_plan(series: Series, hold: Hold, appointments: Sequence[Appointment]) -> None:
+def _lengthen(series: Series, hold: Hold) -> None:
+    """The rule goes on in the rhythm of what was added; where both together make no course, it stays as it was."""
+    course, more = Course.from_json(series.course), Course.from_json(hold.course)
+    with suppress(InvalidCourse):
+        series.course = replace(course, phases=(*course.phases, *more.phases)).as_json()
+        series.save(update_fields=["course"])
+
+
+def _record_plan(series: Series, hold: Hold, appointments: Sequence[Appointment], before: int) -> None:
+    """What the plan wished and what became of it; ``before`` are the positions of the series that were there already."""
     by_position = {appointment.position: appointment for appointment in appointments}
     PlannedDate.objects.bulk_create(
         PlannedDate(
             series=series,
-            position=wish["position"],
+            position=wish["position"] + before,
             wished_date=wish["date"],
             wished_time=wish["time"],
             wished_therapist_id=wish["therapist"],
             outcome=wish["outcome"],
             reason=wish["reason"],
-            appointment=by_position.get(wish["position"]),
+            appointment=by_position.get(wish["position"] + before),
         )
         for wish in hold.plan["dates"]
     )

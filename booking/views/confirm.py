@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import booked_for, comes_after, may_see_request
+from booking.access import booked_for, comes_after, may_see_request, series_extended
 from booking.enums import HoldState, Outcome
 from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
@@ -75,7 +75,14 @@ def _on_behalf(request: HttpRequest, hold: Hold, client: Client, now: datetime) 
     if not (form.is_bound and form.is_valid()):
         return _you(request, hold, form, now, stage="behalf", client=client)
     try:
-        booked = book_hold(hold, client=client, key=form.cleaned_data["key"], by=request.user, now=now)
+        booked = book_hold(
+            hold,
+            client=client,
+            key=form.cleaned_data["key"],
+            by=request.user,
+            now=now,
+            extending=series_extended(request, hold),
+        )
     except HoldOver:
         return over(request, hold)
     except BookingError as refusal:

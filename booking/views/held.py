@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from booking.access import answers_to_decide, booked_for, comes_after, may_use_hold
+from booking.access import answers_to_decide, booked_for, comes_after, may_use_hold, series_extended
 from booking.engine.recurrence import Course
 from booking.engine.zones import instant_of
 from booking.enums import HoldState
@@ -39,7 +39,7 @@ def frame_of(request: HttpRequest, hold: Hold) -> dict[str, Any]:
     if after is None:
         return {}
     frame = {"frame": "booking/staff.html", "page": "therapist", "waiting": answers_to_decide(request.user, timezone.now())}
-    return frame | {"after": after, "for_whom": after.client}
+    return frame | {"after": after, "for_whom": after.client, "extended": series_extended(request, hold)}
 
 
 def to_what_was_booked(request: HttpRequest, hold: Hold) -> HttpResponse:
@@ -83,7 +83,8 @@ def hold_again(request: HttpRequest, pk: UUID) -> HttpResponse:
         if past.plan:
             hold = hold_plan(held_plan(past), Course.from_json(past.course), past.treatment, **asker)
         else:
-            hold = hold_choices([_choice(past)], treatment=past.treatment, course=past.course, **asker)
+            by_hand = comes_after(request, past) is not None
+            hold = hold_choices([_choice(past)], treatment=past.treatment, course=past.course, by_hand=by_hand, **asker)
     except BookingError as refusal:
         return over(request, past, problem=str(refusal))
     return redirect("booking:plan" if hold.plan else "booking:you", hold.pk)

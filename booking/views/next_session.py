@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -77,11 +78,12 @@ def _held(request: HttpRequest, form: NextForm, after: Appointment, now: datetim
     if instant is None:
         raise OutsideAvailability
     choice = Choice(after.therapist_id, moment_of(instant))
-    return hold_choices([choice], owner=owner, treatment=treatment, now=now, client=after.client, course=course.as_json())
+    asker: dict[str, Any] = {"owner": owner, "now": now, "client": after.client}
+    return hold_choices([choice], treatment=treatment, course=course.as_json(), by_hand=True, **asker)
 
 
 def _free(form: NextForm, after: Appointment, now: datetime) -> list[Offer]:
-    """What this therapist has free on the day that was asked for."""
+    """What this therapist has free on the day that was asked for, however soon that is."""
     on, treatment = form.cleaned_data["on"], form.cleaned_data["treatment"]
-    offers = availability(treatment.pk, first=on, last=on, now=now, therapists=[after.therapist_id], client=after.client_id)
-    return offers.of(on)
+    asker: dict[str, Any] = {"now": now, "therapists": [after.therapist_id], "client": after.client_id}
+    return availability(treatment.pk, first=on, last=on, overriding=True, **asker).of(on)

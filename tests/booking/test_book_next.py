@@ -10,13 +10,17 @@ import pytest
 import time_machine
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
-from booking.enums import NotificationKind
+from booking.engine.planner import Start
+from booking.enums import HoldState, NotificationKind, Scope
 from booking.models import Appointment, Hold, Notification, Series
+from booking.services.changes import sessions_in
+from booking.services.replan import First, replan
 from clients.services.consents import health_data_question, record_agreement, withdraw_health_data
 from tests.booking.conftest import NINE
 from tests.booking.test_my_sessions import text
-from tests.factories import ClientFactory, UserFactory
+from tests.factories import ClientFactory, TreatmentFactory, UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -95,6 +99,76 @@ def test_a_course_goes_round_what_is_taken_and_is_booked_as_a_series_of_theirs(h
     series = Series.objects.get(client=practice.ada)
     assert series.planned_dates.count() == 3
     assert set(series.planned_dates.values_list("outcome", flat=True)) == {"kept", "moved"}
+
+
+@pytest.fixture
+def lengthened(hers, ask, book_series):
+    """A series of four weeks, and three more after it."""
+
+    def lengthened(**change):
+        booked = book_series(4)
+        ask(booked.appointments[0], rhythm="weekly", count=3, on=(NINE + 4 * WEEK).date().isoformat(), **change)
+        held = Hold.objects.get(state=HoldState.LIVE)
+        page = hers.get(reverse("booking:you", args=[held.pk]))
+        confirm(hers, {"Location": reverse("booking:you", args=[held.pk])})
+        return booked.series, page
+
+    return lengthened
+
+
+class TestASeriesThatGoesOn:
+    def test_is_still_one_series_with_the_next_positions(self, lengthened, practice):
+        series, page = lengthened()
+
+        assert "These dates go on after the 4 of the series." in text(page)
+        assert Series.objects.get() == series
+        assert [each.position for each in series.appointments.order_by("starts_at")] == [1, 2, 3, 4, 5, 6, 7]
+        assert [each.position for each in series.planned_dates.all()] == [1, 2, 3, 4, 5, 6, 7]
+        assert all(each.appointment.position == each.position for each in series.planned_dates.all())
+
+    def test_is_told_of_in_a_confirmation_of_its_own(self, lengthened, practice):
+        series, _page = lengthened()
+
+        first, second = Notification.objects.filter(series=series, kind=NotificationKind.CONFIRMATION).order_by("sequence")
+
+        assert (first.sequence, second.sequence) == (0, 4)
+
+    def test_moves_and_is_cancelled_as_one(self, lengthened, practice, now):
+        series, _page = lengthened()
+        fifth = series.appointments.get(position=5)
+
+        at_ten = First(Start(practice.tess.pk, fifth.local_date, 600), practice.tess.pk)
+
+        plan = replan(sessions_in(fifth, Scope.FOLLOWING, now=now), at_ten, others=[], now=now)
+
+        assert [each.session.position for each in plan.dates] == [5, 6, 7]
+        assert [each.planned.placed.minute for each in plan.dates] == [600] * 3
+
+    def test_another_treatment_is_a_series_of_its_own(self, lengthened, practice):
+        other = TreatmentFactory(location=practice.tess.location, by=[practice.tess], in_rooms=practice.rooms)
+
+        series, page = lengthened(treatment=other.pk)
+
+        assert "go on after" not in text(page)
+        assert Series.objects.exclude(pk=series.pk).get().treatment == other
+        assert series.appointments.count() == 4
+
+
+def test_a_therapist_is_not_bound_by_the_notice_and_the_grid_of_clients(hers, ask, book, practice, now):
+    after = book()
+    soon = timezone.localtime(now) + timedelta(minutes=67)  # clients give two hours of notice, and start at quarters
+
+    held = ask(after, on=soon.date().isoformat(), at=f"{soon:%H:%M}")
+    confirm(hers, held)
+
+    assert Appointment.objects.real().filter(client=practice.ada, starts_at=soon).exists()
+
+
+def test_what_is_over_cannot_be_booked(ask, book, now):
+    gone = timezone.localtime(now) - timedelta(days=3)
+
+    assert ask(book(), on=gone.date().isoformat(), at="10:00").status_code == 409
+    assert not Hold.objects.exists()
 
 
 def test_pressed_twice_it_is_booked_once(hers, ask, book, practice):
