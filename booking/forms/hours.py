@@ -215,10 +215,13 @@ class AwayForm(forms.Form):
     @staticmethod
     def initial_of(away: TimeOff, zone: ZoneInfo) -> dict[str, Any]:
         """What the form shows for a row."""
-        starts, ends = away.starts_at.astimezone(zone), away.ends_at.astimezone(zone)
+        return {"kind": away.kind} | AwayForm.initial_between(away.starts_at.astimezone(zone), away.ends_at.astimezone(zone))
+
+    @staticmethod
+    def initial_between(starts: datetime, ends: datetime) -> dict[str, Any]:
+        """What the form shows from one moment to another; times are on the practice's clock."""
         whole_end = ends.time() == time(0)
         return {
-            "kind": away.kind,
             "first_on": starts.date(),
             "since": None if starts.time() == time(0) else starts.time(),
             "last_on": ends.date() - timedelta(days=1) if whole_end else ends.date(),

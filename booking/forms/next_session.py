@@ -28,9 +28,6 @@ class NextForm(forms.Form):
     count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST_SESSIONS)
     on = date_field(_("First day"))
     at = time_field(_("At"))
-    anyone = forms.BooleanField(
-        label=_("Colleagues may give some of them"), required=False, help_text=_("For several: where you are not free.")
-    )
 
     def __init__(self, data: Any = None, *, after: Appointment, last: Appointment) -> None:
         several = after.series_id is not None
@@ -54,7 +51,7 @@ class NextForm(forms.Form):
     @property
     def helper(self) -> FormHelper:
         when = Div("on", "at", "count", css_class="side-by-side")
-        return helper("treatment", Field("rhythm", wrapper_class="segments"), when, "anyone")
+        return helper("treatment", Field("rhythm", wrapper_class="segments"), when)
 
     @property
     def is_one(self) -> bool:
@@ -76,6 +73,7 @@ class NextForm(forms.Form):
             Rhythm.WEEKLY: Phase(Weekly((start.weekday(),)), count=given["count"]),
             Rhythm.DAILY: Phase(Daily(tuple(sorted({*WORKING_DAYS, start.weekday()}))), count=given["count"]),
         }
-        therapists = () if given["anyone"] and not self.is_one else (self.therapist.pk,)
         minutes = (start.hour * 60 + start.minute,)
-        return Course(starts_on=start.date(), phases=(rhythms[given["rhythm"]],), minutes=minutes, therapists=therapists)
+        return Course(
+            starts_on=start.date(), phases=(rhythms[given["rhythm"]],), minutes=minutes, therapists=(self.therapist.pk,)
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -45,6 +46,8 @@ class Page:
     write: Callable[[Any], None]
     cause: str
     remove: Callable[[], object] | None = None
+    #: where one comes from and goes back to
+    back: str = ""
 
 
 @require_safe
@@ -109,12 +112,15 @@ def single_date(request: HttpRequest, iso: str = "") -> HttpResponse:
 @never_cache
 @login_required
 def away(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
-    """Leave, or ill from now."""
+    """Leave, or ill from now, or a time that was marked in the calendar (``from``, ``to``: 2027-03-09T09:00)."""
     therapist, data = _own(request), request.POST if request.method == "POST" else None
     absence = get_object_or_404(therapist.time_off, pk=pk) if pk else TimeOff(therapist=therapist)
     local = timezone.localtime()
+    block = _block_of(request.GET)
     if pk:
         initial = AwayForm.initial_of(absence, therapist.location.tz)
+    elif block is not None:
+        initial = {"kind": TimeOff.Kind.OTHER} | AwayForm.initial_between(*block)
     elif "now" in request.GET:
         now_to_midnight = {
             "first_on": local.date(),
@@ -130,8 +136,9 @@ def away(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
         write=lambda form: form.write(absence),
         cause=_("away: %(name)s") % {"name": therapist.name},
         remove=absence.delete if pk else None,
+        back=f"{reverse('booking:therapist')}?on={block[0].date()}" if block else "",
     )
-    return _answer(request, therapist, page, {"is_new": pk is None})
+    return _answer(request, therapist, page, {"is_new": pk is None, "is_block": block is not None})
 
 
 def _answer(request: HttpRequest, therapist: Therapist, page: Page, more: Mapping[str, Any] | None = None) -> HttpResponse:
@@ -139,7 +146,8 @@ def _answer(request: HttpRequest, therapist: Therapist, page: Page, more: Mappin
     assert isinstance(request.user, User)
     do = request.POST.get("do", "")
     form = page.form()
-    context = _frame(request, therapist) | {"can_remove": page.remove is not None} | dict(more or {})
+    back = page.back or reverse("booking:hours")
+    context = _frame(request, therapist) | {"can_remove": page.remove is not None, "back": back} | dict(more or {})
     is_removed = do == "remove" and page.remove is not None
     if not form.is_bound or do == "more" or not (is_removed or form.is_valid()):
         context |= _picture(request, therapist) | {"form": form}
@@ -161,7 +169,7 @@ def _answer(request: HttpRequest, therapist: Therapist, page: Page, more: Mappin
         else:
             _nothing, found = change_rules(change, cause=lambda: page.cause, by=request.user, now=now, agreed=agreed)
             _say(request, found)
-            return redirect("booking:hours")
+            return redirect(back)
     except BreaksSessions as refusal:
         found = refusal.detail["consequences"]
         context |= {"asks": "remove" if is_removed else "save", "changed": bool(agreed)}
@@ -202,6 +210,15 @@ def _picture(request: HttpRequest, therapist: Therapist) -> dict[str, Any]:
         "marks": marks,
         "minutes_shown": marks[-1] - marks[0],
     }
+
+
+def _block_of(query: Mapping[str, str]) -> tuple[datetime, datetime] | None:
+    """From when until when, on the practice's clock; None where that is not two moments in order."""
+    try:
+        since, until = (datetime.fromisoformat(query.get(end, "")).replace(tzinfo=None) for end in ("from", "to"))
+    except ValueError:
+        return None
+    return (since, until) if since < until else None
 
 
 def _date_of(iso: str) -> date | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -26,6 +28,7 @@ from clients.sheets import parts_in_words
 
 #: Days after today that the list reaches.
 AHEAD = 7
+QUARTER = timedelta(minutes=15)
 
 
 @require_safe
@@ -50,8 +53,15 @@ def week(request: HttpRequest) -> HttpResponse:
     ]
     assert isinstance(request.user, User)
     context = {"page": "therapist", "therapist": therapist, "days": days, "today": today}
-    context |= calendar_facts(therapist, request.user, now)
+    context |= calendar_facts(therapist, request.user, now) | {"block_url": _block_from(now.astimezone(therapist.location.tz))}
     return render(request, "booking/therapist.html", context | {"waiting": answers_to_decide(request.user, now)})
+
+
+def _block_from(local: datetime) -> str:
+    """Where the hour from the next quarter on is taken out of the calendar; the form lets it be another."""
+    since = local.replace(minute=local.minute // 15 * 15, second=0, microsecond=0, tzinfo=None) + QUARTER
+    span = {"from": since.isoformat(timespec="minutes"), "to": (since + timedelta(hours=1)).isoformat(timespec="minutes")}
+    return f"{reverse('booking:add_away')}?{urlencode(span)}"
 
 
 @require_safe

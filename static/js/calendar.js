@@ -176,6 +176,7 @@ function content({ event }) {
   const head = document.createElement("b");
   const start = clock(wallOf(event.start));
   const end = clock(wallOf(event.end));
+  if (!session.state) return { domNodes: [line("", `${start}–${end}`)] }; // a stretch that is being marked
   head.append(heading(state.view === "list" ? `${start}–${end}` : start, session.name));
   const light = document.querySelector(`.legend [data-light="${session.light}"]`);
   const says = [block(session.state).textContent];
@@ -191,6 +192,7 @@ function content({ event }) {
 function mounted({ el, event }) {
   if (event.display === "background") return;
   const session = event.extendedProps;
+  if (!session.state) return;
   el.dataset.id = session.id;
   el.title = [`${clock(session.start)}–${clock(session.end)} ${session.name}`, session.line].filter(Boolean).join("\n");
 }
@@ -231,7 +233,18 @@ const calendar = EventCalendar.create(root, {
   eventDrop: placed,
   eventResize: placed,
   eventLongPressDelay: 500,
+  selectable: true,
+  selectMinDistance: 8,
+  selectLongPressDelay: 500,
+  select: marked,
 });
+
+// a stretch of one's own free time was marked: the form for time away asks the rest, and shows what it would break
+function marked({ start, end, resource }) {
+  const isOwn = VIEWS[state.view].columns === "mine" || resource?.id === facts.therapist;
+  if (isOwn && state.view !== "month") location.assign(`${words.block}?from=${wallOf(start)}&to=${wallOf(end)}`);
+  else calendar.unselect();
+}
 
 // the widget marks itself up as a table that it is not: a named region and a list of what is in it are enough
 function tidy() {

@@ -116,6 +116,17 @@ def lengthened(hers, ask, book_series):
     return lengthened
 
 
+def test_where_she_is_not_free_it_moves_and_a_plan_with_a_colleague_is_beside_it(hers, ask, book, practice):
+    after = book()
+    book(client=practice.bo, starts_at=NINE + 2 * WEEK)
+
+    page = text(hers.get(ask(after, rhythm="weekly", count=2)["Location"]))
+
+    held = Appointment.objects.filter(hold__state=HoldState.LIVE)
+    assert {each.therapist for each in held} == {practice.tess}
+    assert "Always 9:00" in page
+
+
 class TestASeriesThatGoesOn:
     def test_is_still_one_series_with_the_next_positions(self, lengthened, practice):
         series, page = lengthened()

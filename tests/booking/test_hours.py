@@ -284,3 +284,38 @@ class TestAway:
 
         assert hers.get(reverse("booking:change_away", args=[foreign.pk])).status_code == 404
         assert hers.post(reverse("booking:change_away", args=[foreign.pk]), {"do": "remove"}).status_code == 404
+
+
+class TestATimeMarkedInTheCalendar:
+    BLOCK = "?from=2027-03-09T09:00&to=2027-03-09T10:30"
+
+    def posted(self, **change):
+        return {"kind": "other", "first_on": "2027-03-09", "since": "09:00", "last_on": "2027-03-09", "until": "10:30"} | change
+
+    def test_is_what_the_form_begins_with(self, hers):
+        page = hers.get(reverse("booking:add_away") + self.BLOCK).content.decode()
+
+        assert "Block this time" in page
+        for value in ("2027-03-09", "09:00", "10:30"):
+            assert f'value="{value}"' in page
+
+    def test_leads_back_to_its_day_in_the_calendar(self, hers, practice):
+        saved = hers.post(reverse("booking:add_away") + self.BLOCK, self.posted(do="save"))
+
+        assert saved["Location"] == f"{reverse('booking:therapist')}?on=2027-03-09"
+        [away] = practice.tess.time_off.all()
+        assert (away.kind, away.starts_at, away.ends_at) == ("other", NINE, NINE + timedelta(minutes=90))
+
+    def test_shows_what_it_breaks_before_it_is_saved(self, hers, practice, book):
+        book()
+
+        shown = hers.post(reverse("booking:add_away") + self.BLOCK, self.posted(do="save"))
+
+        assert "Ada Okafor" in text(shown)
+        assert not practice.tess.time_off.exists()
+
+    @pytest.mark.parametrize(
+        "query", ["?from=2027-03-09T10:30&to=2027-03-09T09:00", "?from=now&to=then", "?from=2027-03-09T09:00"]
+    )
+    def test_that_is_none_is_the_form_for_leave(self, hers, query):
+        assert "When are you away?" in text(hers.get(reverse("booking:add_away") + query))
