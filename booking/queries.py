@@ -27,7 +27,7 @@ from django.db.models import Prefetch
 from booking.engine import slots
 from booking.engine.history import Cleared, Decided, History
 from booking.engine.matching import NO_WISHES, Abilities, Ground, Match, Stance, Verdict, matched, suits
-from booking.engine.slots import Busy, LeftOut, Offer, Offers, Practice, Rule, Shut, Situation, WeeklyHours, Why
+from booking.engine.slots import NO_CAPS, Busy, Caps, LeftOut, Offer, Offers, Practice, Rule, Shut, Situation, WeeklyHours, Why
 from booking.engine.spans import Span
 from booking.engine.zones import local_date, local_day
 from booking.enums import BLOCKING, TURNED_AWAY, DecisionOutcome
@@ -320,7 +320,7 @@ def _people(known: Rules, offered: Offered, wanted: Collection[UUID] | None, ove
     able: Collection[UUID] = offered.therapists if wanted is None or not overriding else wanted
     people = {key: known.therapists[key] for key in able if key in known.therapists and (wanted is None or key in wanted)}
     if overriding:
-        return {key: replace(rule, daily_sessions=None, daily_minutes=None) for key, rule in people.items()}
+        return {key: replace(rule, caps=NO_CAPS) for key, rule in people.items()}
     return people
 
 
@@ -332,12 +332,16 @@ SELECT NULL, NULL, revision, ''::bytea, ''::bytea{no_sessions} FROM therapists_r
 UNION ALL
 SELECT therapist_id::text, room_id::text, 0,
        string_agg(timestamptz_send(blocked_from), ''), string_agg(timestamptz_send(blocked_until), ''){sessions}
-FROM booking_appointment
+FROM booking_appointment{treatments}
 WHERE status IN ({blocking}) AND blocked_from >= %(since)s AND blocked_from < %(until)s
   AND (held_until IS NULL OR held_until > %(now)s) {narrowed}
 GROUP BY therapist_id, room_id
 """
-SESSIONS = ", string_agg(timestamptz_send(starts_at), ''), string_agg(timestamptz_send(ends_at), '')"
+SESSIONS = """, string_agg(timestamptz_send(starts_at), ''), string_agg(timestamptz_send(ends_at), ''),
+       string_agg(timestamptz_send(timestamptz 'epoch' + firm_minutes * interval '1 minute'), '')"""
+TREATMENTS = " JOIN (SELECT id AS treatment, firm_minutes FROM therapists_treatment) AS given ON treatment = treatment_id"
+#: Past the dates asked for, sessions in a row are followed so far.
+A_ROW_REACHES = timedelta(hours=24)
 #: From 1970 to 2000 in minutes.
 POSTGRES_EPOCH = 10957 * 24 * 60
 BLOCKING_LIST = ", ".join(f"'{status}'" for status in BLOCKING)
@@ -365,12 +369,15 @@ def _taken(
     if asking.ignoring:
         narrowed += " AND NOT id = ANY(%(ignoring)s)"
         values["ignoring"] = list(asking.ignoring)
-    capped = any(rules.daily_sessions or rules.daily_minutes for rules in people.values())
+    if any(rules.caps.ask_for_rest for rules in people.values()):
+        values["until"] += A_ROW_REACHES
+    capped = any(rules.caps != NO_CAPS for rules in people.values())
     query = BUSY.format(
         blocking=BLOCKING_LIST,
         narrowed=narrowed,
         sessions=SESSIONS if capped else "",
-        no_sessions=", ''::bytea, ''::bytea" if capped else "",
+        treatments=TREATMENTS if capped else "",
+        no_sessions=", ''::bytea, ''::bytea, ''::bytea" if capped else "",
     )
     with connection.cursor() as cursor:
         cursor.execute(query, values)
@@ -457,8 +464,14 @@ def _therapist(therapist: Therapist) -> slots.Therapist:
         ),
         overrides=overrides,
         time_off=tuple(_span(away.starts_at, away.ends_at) for away in therapist.time_off.all()),
-        daily_sessions=therapist.daily_sessions,
-        daily_minutes=therapist.daily_minutes,
+        caps=Caps(
+            sessions=therapist.daily_sessions,
+            minutes=therapist.daily_minutes,
+            firm=therapist.daily_firm_minutes,
+            sessions_in_a_row=therapist.rest_after_sessions,
+            firm_in_a_row=therapist.rest_after_firm_minutes,
+            rest=therapist.rest_minutes or 0,
+        ),
     )
 
 
@@ -485,6 +498,7 @@ def _offered(treatment: Treatment, people: Collection[UUID]) -> Offered:
             notice=treatment.notice,
             horizon=treatment.horizon.days,
             rooms=tuple(room.pk for room in treatment.rooms.all() if room.is_active),
+            firm=treatment.firm_minutes,
         ),
         treatment.location_id,
         tuple(therapist.pk for therapist in treatment.therapists.all() if therapist.pk in people),

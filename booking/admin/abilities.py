@@ -69,7 +69,8 @@ class PainkillerInline(admin.TabularInline):
 #: The therapist's own page, in parts.
 FIELDSETS: Any = (
     (None, {"fields": ("name", "user", "location", "focus", "about", "is_active", "is_told_of_day")}),
-    (_("Most in a day"), {"fields": (("daily_sessions", "daily_minutes"),)}),
+    (_("Most in a day"), {"fields": (("daily_sessions", "daily_minutes", "daily_firm_minutes"),)}),
+    (_("Rest"), {"fields": (("rest_after_sessions", "rest_after_firm_minutes", "rest_minutes"),)}),
     (
         _("Whom they treat"),
         {

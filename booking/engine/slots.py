@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from operator import sub
 from typing import NamedTuple
 from uuid import UUID
@@ -44,6 +45,38 @@ class WeeklyHours(NamedTuple):
         return weeks % self.every_weeks == 0
 
 
+class Caps(NamedTuple):
+    """How much a therapist does; None is no limit. Sessions count with their own minutes, without what is blocked around them.
+
+    A date's sessions are those that start on it. Sessions are *in a row* while less than ``rest`` minutes lie between one's end
+    and the next one's start.
+    """
+
+    sessions: int | None = None  # on a date
+    minutes: int | None = None
+    firm: int | None = None  # minutes of firm pressure on a date
+    sessions_in_a_row: int | None = None
+    firm_in_a_row: int | None = None
+    rest: int = 0
+
+    @property
+    def ask_for_rest(self) -> bool:
+        return self.sessions_in_a_row is not None or self.firm_in_a_row is not None
+
+    def allow_on_a_date(self, sessions: int, minutes: int, firm: int) -> bool:
+        return not (_over(sessions, self.sessions) or _over(minutes, self.minutes) or _over(firm, self.firm))
+
+    def allow_in_a_row(self, sessions: int, firm: int) -> bool:
+        return not (_over(sessions, self.sessions_in_a_row) or _over(firm, self.firm_in_a_row))
+
+
+NO_CAPS = Caps()
+
+
+def _over(amount: int, most: int | None) -> bool:
+    return most is not None and amount > most
+
+
 @dataclass(frozen=True)
 class Therapist:
     """When one therapist works. ``overrides`` replace the whole date; an empty one means a day off."""
@@ -51,8 +84,7 @@ class Therapist:
     weekly: tuple[WeeklyHours, ...] = ()
     overrides: Mapping[date, WallSpans] = field(default_factory=dict)
     time_off: tuple[Span, ...] = ()
-    daily_sessions: int | None = None
-    daily_minutes: int | None = None
+    caps: Caps = NO_CAPS
     _known: dict[date, WallSpans] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def hours(self, day: date) -> WallSpans:
@@ -96,12 +128,13 @@ class Treatment:
     notice: timedelta = timedelta(0)
     horizon: int = 365
     rooms: tuple[Key, ...] = ()
+    firm: int = 0  # minutes of it with firm pressure
 
 
 class Busy(NamedTuple):
     """What one therapist has taken in one room, as columns of UTC minutes: the footprints, and the sessions inside them.
 
-    The sessions are needed only where a therapist has daily caps.
+    The sessions, and how many minutes of each are firm, are needed only where a therapist has caps.
     """
 
     therapist: Key | None
@@ -110,6 +143,7 @@ class Busy(NamedTuple):
     blocked_until: Sequence[int]
     starts: Sequence[int] = ()
     ends: Sequence[int] = ()
+    firm: Sequence[int] = ()
 
 
 class Rule(StrEnum):
@@ -128,6 +162,7 @@ class Rule(StrEnum):
     OFF_GRID = "off_grid"
     TAKEN = "taken"
     CAP_REACHED = "cap_reached"
+    NEEDS_REST = "needs_rest"
     NO_ROOM = "no_room"
     CLIENT_BUSY = "client_busy"
 
@@ -365,8 +400,10 @@ def _offers(situation: Situation, therapists: Mapping[Key, Therapist], first: da
         if therapist.time_off:
             away = therapist.time_off
             mask &= ~blocked_starts(axis, away, treatment.preparation, treatment.length + treatment.turnaround)
-        if therapist.daily_sessions is not None or therapist.daily_minutes is not None:
-            mask &= ~_full_days(axis, key, therapist, treatment, situation.busy)
+        if therapist.caps != NO_CAPS:
+            sessions = _sessions_of(key, situation.busy)
+            mask &= ~_full_days(axis, therapist.caps, treatment, sessions)
+            mask &= ~_without_rest(axis, therapist.caps, treatment, sessions)
         for left_out in situation.left_out.get(key, ()):
             mask &= ~_dates(axis, left_out.first, left_out.last)
         found[key] = mask
@@ -493,21 +530,72 @@ def _taken(axis: Axis, situation: Situation, therapists: Iterable[Key]) -> tuple
     return people, rooms
 
 
-def _full_days(axis: Axis, key: Key, therapist: Therapist, treatment: Treatment, busy: Iterable[Busy]) -> int:
+class _Session(NamedTuple):
+    starts: int
+    ends: int
+    firm: int
+
+
+class _Row(NamedTuple):
+    """Sessions in a row: from when until when, how many, and how many minutes of them are firm."""
+
+    span: Span
+    sessions: int
+    firm: int
+
+
+def _sessions_of(key: Key, busy: Iterable[Busy]) -> list[_Session]:
+    """What a therapist gives, in order."""
+    own = [zip(taken.starts, taken.ends, taken.firm, strict=True) for taken in busy if taken.therapist == key]
+    return sorted(_Session(*each) for column in own for each in column)
+
+
+def _full_days(axis: Axis, caps: Caps, treatment: Treatment, sessions: Iterable[_Session]) -> int:
     """The dates on which one more session would exceed the therapist's caps."""
-    sessions: Counter[date] = Counter()
+    count: Counter[date] = Counter()
     minutes: Counter[date] = Counter()
-    for taken in busy:
-        if taken.therapist == key:
-            for starts, ends in zip(taken.starts, taken.ends, strict=True):
-                day = local_date(axis.zone, starts)
-                sessions[day] += 1
-                minutes[day] += ends - starts
+    firm: Counter[date] = Counter()
+    for session in sessions:
+        day = local_date(axis.zone, session.starts)
+        count[day] += 1
+        minutes[day] += session.ends - session.starts
+        firm[day] += session.firm
     mask = 0
     for day, place in axis.days.items():
-        if _full(therapist, sessions[day] + 1, minutes[day] + treatment.length):
+        if not caps.allow_on_a_date(count[day] + 1, minutes[day] + treatment.length, firm[day] + treatment.firm):
             mask |= place.whole
     return mask
+
+
+def _without_rest(axis: Axis, caps: Caps, treatment: Treatment, sessions: Iterable[_Session]) -> int:
+    """The starts at which one more session would make too long a row: with the one it is next to, or by joining two."""
+    if not caps.ask_for_rest:
+        return 0
+    if not caps.allow_in_a_row(1, treatment.firm):
+        return (1 << axis.length) - 1
+    rows = _rows(sessions, caps.rest)
+    near = [
+        blocked_starts(axis, [Span(row.span.start - caps.rest, row.span.end + caps.rest)], 0, treatment.length) for row in rows
+    ]
+    mask = 0
+    for row, starts in zip(rows, near, strict=True):
+        if not caps.allow_in_a_row(row.sessions + 1, row.firm + treatment.firm):
+            mask |= starts
+    for (one, after), (other, before) in pairwise(zip(rows, near, strict=True)):
+        if not caps.allow_in_a_row(one.sessions + 1 + other.sessions, one.firm + treatment.firm + other.firm):
+            mask |= after & before
+    return mask
+
+
+def _rows(sessions: Iterable[_Session], rest: int) -> list[_Row]:
+    rows: list[_Row] = []
+    for starts, ends, firm in sessions:
+        if rows and starts - rows[-1].span.end < rest:
+            last = rows.pop()
+            rows.append(_Row(Span(last.span.start, max(last.span.end, ends)), last.sessions + 1, last.firm + firm))
+        else:
+            rows.append(_Row(Span(starts, ends), 1, firm))
+    return rows
 
 
 def _dates(axis: Axis, first: date, last: date) -> int:
@@ -515,12 +603,6 @@ def _dates(axis: Axis, first: date, last: date) -> int:
     if first <= axis.first and axis.last <= last:
         return (1 << axis.length) - 1
     return assemble((place.at, Day(place.local, 0).whole) for day, place in axis.days.items() if first <= day <= last)
-
-
-def _full(therapist: Therapist, sessions: int, minutes: int) -> bool:
-    return (therapist.daily_sessions is not None and sessions > therapist.daily_sessions) or (
-        therapist.daily_minutes is not None and minutes > therapist.daily_minutes
-    )
 
 
 def earliest(situation: Situation) -> int:
@@ -588,8 +670,12 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
     taken, rooms = _taken(axis, situation, [key])
     if taken[key] >> bit & 1:
         yield Why(Rule.TAKEN)
-    if _full_days(axis, key, therapist, treatment, situation.busy) >> bit & 1:
-        yield Why(Rule.CAP_REACHED)
+    if therapist.caps != NO_CAPS:
+        sessions = _sessions_of(key, situation.busy)
+        if _full_days(axis, therapist.caps, treatment, sessions) >> bit & 1:
+            yield Why(Rule.CAP_REACHED)
+        if _without_rest(axis, therapist.caps, treatment, sessions) >> bit & 1:
+            yield Why(Rule.NEEDS_REST)
     if rooms and all(blocked >> bit & 1 for blocked in rooms.values()):
         yield Why(Rule.NO_ROOM)
     if any(session.meets(own) for own in situation.client_busy):

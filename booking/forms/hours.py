@@ -83,11 +83,21 @@ class CapsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Therapist
-        fields: ClassVar[list[str]] = ["daily_sessions", "daily_minutes", "gives_daily"]
+        fields: ClassVar[list[str]] = [
+            "daily_sessions",
+            "daily_minutes",
+            "daily_firm_minutes",
+            "rest_after_sessions",
+            "rest_after_firm_minutes",
+            "rest_minutes",
+            "gives_daily",
+        ]
 
     @property
     def helper(self) -> FormHelper:
-        return helper(Div("daily_sessions", "daily_minutes", css_class="side-by-side"), "gives_daily")
+        day = Div("daily_sessions", "daily_minutes", "daily_firm_minutes", css_class="side-by-side")
+        row = Div("rest_after_sessions", "rest_after_firm_minutes", "rest_minutes", css_class="side-by-side")
+        return helper(day, row, "gives_daily")
 
 
 class WeekForm:
@@ -113,7 +123,7 @@ class WeekForm:
             for form in [*self.rows.forms, self.caps]
             for field in form
             for error in field.errors
-        ]
+        ] + [("", "", str(error)) for error in self.caps.non_field_errors()]
 
 
 def _with_more_rows(data: Any) -> Any:

@@ -45,7 +45,7 @@ class Place:
 
 
 #: The rules behind which somebody else was faster.
-TAKEN = frozenset({Rule.TAKEN, Rule.CAP_REACHED, Rule.NO_ROOM})
+TAKEN = frozenset({Rule.TAKEN, Rule.CAP_REACHED, Rule.NEEDS_REST, Rule.NO_ROOM})
 
 OVERLAPS: dict[str, type[BookingError]] = {
     "therapist_never_twice": SlotTaken,

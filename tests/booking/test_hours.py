@@ -181,6 +181,15 @@ class TestTheUsualWeek:
         practice.tess.refresh_from_db()
         assert (practice.tess.daily_sessions, practice.tess.gives_daily) == (3, False)
 
+    def test_a_rest_says_how_long_it_is(self, hers, practice):
+        asked = week(practice) | {"rest_after_sessions": "3"}
+
+        refused = hers.post(reverse("booking:usual_week"), asked)
+        assert (refused.status_code, "at least 5" in text(refused)) == (422, True)
+        assert hers.post(reverse("booking:usual_week"), asked | {"rest_minutes": "30"}).status_code == 302
+
+        assert "A rest of 30 minutes after 3 sessions in a row." in text(hers.get(reverse("booking:hours")))
+
     def test_a_row_of_somebody_else_is_not_taken(self, hers, practice):
         foreign = practice.jonas.working_hours.get(weekday=1)
 

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -80,6 +80,22 @@ class Therapist(models.Model):
     daily_minutes = models.PositiveSmallIntegerField(
         _("most session minutes a day"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    daily_firm_minutes = models.PositiveSmallIntegerField(
+        _("most minutes of firm pressure a day"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    rest_after_sessions = models.PositiveSmallIntegerField(
+        _("rest after so many sessions in a row"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    rest_after_firm_minutes = models.PositiveSmallIntegerField(
+        _("rest after so many firm minutes in a row"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    rest_minutes = models.PositiveSmallIntegerField(
+        _("minutes of rest"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5), MaxValueValidator(240)],
+        help_text=_("Sessions with less than this between them are in a row."),
+    )
     least_pressure = models.PositiveSmallIntegerField(
         _("least pressure"),
         choices=Pressure.choices,
@@ -119,6 +135,12 @@ class Therapist(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(condition=Q(most_pressure__gte=F("least_pressure")), name="therapist_pressures_in_order"),
+            models.CheckConstraint(
+                condition=Q(rest_after_sessions=None, rest_after_firm_minutes=None)
+                | Q(rest_minutes__isnull=False, rest_minutes__gte=5),
+                name="therapist_rest_has_minutes",
+                violation_error_message=_("Say how many minutes a rest lasts, at least 5."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -157,6 +179,11 @@ class Treatment(models.Model):
     )
     description = models.CharField(_("description"), max_length=300, blank=True)
     length = models.DurationField(_("length"), help_text=_("Of the session itself, like 00:30:00."))
+    firm_minutes = models.PositiveSmallIntegerField(
+        _("minutes with firm pressure"),
+        default=0,
+        help_text=_("How much of it is pressing firmly on tender spots; therapists can limit how much of that they do."),
+    )
     preparation = models.DurationField(
         _("preparation"), default=timedelta(0), help_text=_("Therapist and room are blocked this long before.")
     )
@@ -219,6 +246,11 @@ class Treatment(models.Model):
                 name="treatment_notice_and_horizon_not_negative",
             ),
             models.CheckConstraint(condition=Q(price__gte=0), name="treatment_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(length__gte=F("firm_minutes") * Value(timedelta(minutes=1))),
+                name="treatment_no_firmer_than_long",
+                violation_error_message=_("It cannot be firm for longer than it lasts."),
+            ),
         ]
 
     def __str__(self) -> str:

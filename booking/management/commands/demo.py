@@ -126,7 +126,7 @@ ABLE = [
         conditions=(("injuries", Stance.ACCEPT, "Trained in sports injuries, certificate of 2023"),),
         painkillers=(("Diclofenac gel 1 %", "up to three times a day"),),
     ),
-    Able({"gender": Gender.MALE, "languages": ["en"], "gives_daily": False}),
+    Able({"gender": Gender.MALE, "languages": ["en"], "gives_daily": False, "daily_firm_minutes": 180}),
     Able(
         {"languages": ["en", "es"], "most_pressure": Pressure.MEDIUM},
         conditions=(("pregnant", Stance.ACCEPT, "Trained for pregnancy, certificate of 2022"),),
@@ -505,6 +505,7 @@ def _treatment(location: Location, place: int, offer: Offer, therapists: list[Th
         name=offer.name,
         description=offer.description,
         length=timedelta(minutes=offer.length),
+        firm_minutes=min(offer.length * 2 // 3, 25),
         preparation=timedelta(minutes=offer.preparation),
         turnaround=timedelta(minutes=offer.turnaround),
         step=timedelta(minutes=offer.step),

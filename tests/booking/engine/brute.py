@@ -67,6 +67,22 @@ def earliest(tz, now, notice):
     return int(same_clock.timestamp()) // 60 + notice.seconds // 60
 
 
+def exceeds(most, amount):
+    return most is not None and amount > most
+
+
+def in_a_row_with(sessions, one, rest):
+    """All sessions that are tied to this one, directly or by others: by less than ``rest`` free minutes, or by meeting."""
+    row, known = [one], [each for each in sessions if each is not one]
+    grown = True
+    while grown:
+        tied = [each for each in known if any(each[0] - other[1] < rest and other[0] - each[1] < rest for other in row)]
+        grown = bool(tied)
+        row += tied
+        known = [each for each in known if each not in tied]
+    return row
+
+
 def offered(situation, therapists, first, last):
     """{(therapist, date, wall minute): instant} of every start that no rule removes."""
     practice, treatment = situation.practice, situation.treatment
@@ -113,11 +129,16 @@ def offered(situation, therapists, first, last):
                 continue
             if treatment.rooms and not any(rooms[room].isdisjoint(footprint) for room in treatment.rooms):
                 continue
-            theirs = [b for b in situation.busy if b.therapist == key and wall_at(tz, b.starts[0])[0] == day]
-            if therapist.daily_sessions is not None and len(theirs) + 1 > therapist.daily_sessions:
+            caps = therapist.caps
+            given = [(b.starts[0], b.ends[0], b.firm[0]) for b in situation.busy if b.therapist == key]
+            given.append((instant, instant + treatment.length, treatment.firm))
+            on_date = [each for each in given if wall_at(tz, each[0])[0] == day]
+            if exceeds(caps.sessions, len(on_date)) or exceeds(caps.minutes, sum(e - s for s, e, _ in on_date)):
                 continue
-            minutes = sum(b.ends[0] - b.starts[0] for b in theirs)
-            if therapist.daily_minutes is not None and minutes + treatment.length > therapist.daily_minutes:
+            if exceeds(caps.firm, sum(firm for _, _, firm in on_date)):
+                continue
+            row = in_a_row_with(given, given[-1], caps.rest)
+            if exceeds(caps.sessions_in_a_row, len(row)) or exceeds(caps.firm_in_a_row, sum(firm for _, _, firm in row)):
                 continue
             result[key, day, minute] = instant
     return result

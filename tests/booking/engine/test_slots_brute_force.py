@@ -13,7 +13,9 @@ from random import Random
 import pytest
 
 from booking.engine.slots import (
+    NO_CAPS,
     Busy,
+    Caps,
     LeftOut,
     Practice,
     Rule,
@@ -99,6 +101,22 @@ def some_hours(random: Random) -> tuple[int, int]:
     return opens, closes
 
 
+def some_caps(random: Random) -> Caps:
+    """None, those of a date, or those of a row."""
+    return random.choice(
+        [
+            NO_CAPS,
+            Caps(sessions=random.choice([None, 1, 2]), minutes=random.choice([None, 60, 90, 200])),
+            Caps(firm=random.choice([20, 40, 60])),
+            Caps(
+                sessions_in_a_row=random.choice([None, 1, 2, 3]),
+                firm_in_a_row=random.choice([None, 20, 45]),
+                rest=random.choice([5, 20, 30, 90, 240]),
+            ),
+        ]
+    )
+
+
 def some_case(random: Random):
     zone = random.choice(list(ZONES))
     first = date.fromisoformat(random.choice(ZONES[zone])) + timedelta(days=random.randrange(-2, 2))
@@ -125,8 +143,7 @@ def some_case(random: Random):
             weekly=tuple(weekly),
             overrides=overrides,
             time_off=tuple(some_span(random, anchor, **near) for _ in range(random.choice([0, 0, 1]))),
-            daily_sessions=random.choice([None, None, 1, 2]),
-            daily_minutes=random.choice([None, None, 60, 90, 200]),
+            caps=some_caps(random),
         )
     treatment = Treatment(
         length=random.choice([5, 20, 30, 45, 60, 90]),
@@ -136,19 +153,24 @@ def some_case(random: Random):
         notice=random.choice([0, 0, 2, 24, 26, 48]) * timedelta(hours=1) + random.choice([0, 0, 10]) * timedelta(minutes=1),
         horizon=random.choice([1, 2, 365, 365, 365]),
         rooms=random.choice([(), ("r",), ("r", "s")]),
+        firm=random.choice([0, 5, 20, 30]),
     )
     busy = []
     for _ in range(random.randrange(0, 14)):
-        session = some_span(random, anchor, **near)
+        session, who = some_span(random, anchor, **near), random.choice("abcd")
+        if busy and random.random() < 0.5:  # soon after the one before, so that there are rows
+            start = busy[-1].ends[0] + random.choice([0, 5, 20, 29, 30, 60])
+            session, who = Span(start, start + random.choice([20, 30, 60])), busy[-1].therapist
         before, after = random.choice([0, 5, 15]), random.choice([0, 10])
         busy.append(
             Busy(
-                random.choice("abcd"),
+                who,
                 random.choice([None, "r", "s", "t"]),
                 [session.start - before],
                 [session.end + after],
                 [session.start],
                 [session.end],
+                [random.choice([0, 0, 10, 20])],
             )
         )
     practice = Practice(
@@ -220,9 +242,14 @@ def test_a_first_session_is_offered_where_the_longer_one_fits_and_any_other_wher
 
 def test_the_cases_are_not_trivial():
     sizes = []
+    foremost = set()
     for case in range(200):
         situation, therapists, first, last = some_case(Random(case))
         sizes.append(sum(1 for _ in offers(situation, therapists, first, last)))
+        for key, therapist in therapists.items():
+            asked = (why_not(situation, (key, therapist), first, minute) for minute in range(0, 1440, 30))
+            foremost |= {rules[0].rule for rules in asked if rules}
 
     assert sum(size > 0 for size in sizes) > 80
+    assert {Rule.CAP_REACHED, Rule.NEEDS_REST} <= foremost
     assert len(ZONES) >= 40

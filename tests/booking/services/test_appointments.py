@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from booking.engine.slots import Rule
 from booking.enums import AppointmentStatus, NotificationKind
 from booking.exceptions import CannotChange, ClientBusy, OutsideAvailability, SlotTaken
 from booking.models import Appointment, AuditEntry, Notification
 from booking.services.appointments import book_appointment, set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
+from tests.factories import ClientFactory
 from therapists.models import TimeOff
 
 pytestmark = pytest.mark.integration
@@ -143,6 +145,35 @@ def test_staff_lift_a_soft_rule_with_a_reason_that_is_kept(practice, now):
     )
 
     assert AuditEntry.objects.get(by=practice.finn).reason == "acute neck, agreed with Tess"
+
+
+@pytest.mark.parametrize(
+    ("caps", "firm", "refused", "offered"),
+    [
+        ({"rest_after_sessions": 2, "rest_minutes": 30}, 0, 95, 100),  # 9:00 and 9:40 to 10:10, and then not before 10:40
+        ({"rest_after_firm_minutes": 50, "rest_minutes": 30}, 25, 95, 100),
+        ({"daily_firm_minutes": 50}, 25, 240, None),
+        ({"daily_firm_minutes": 75}, 25, None, 100),
+    ],
+    ids=["sessions in a row", "firm minutes in a row", "firm minutes a day", "not yet too many"],
+)
+def test_a_therapists_own_limits_remove_starts(practice, now, caps, firm, refused, offered):
+    practice.treatment.firm_minutes, practice.treatment.step = firm, timedelta(minutes=5)
+    practice.treatment.save()
+    for name, value in caps.items():
+        setattr(practice.tess, name, value)
+    practice.tess.save()
+    book(practice, now)
+    book(practice, now, client=practice.bo, starts_at=TUESDAY_NINE + timedelta(minutes=40))
+    cleo = ClientFactory()
+
+    if refused is not None:
+        with pytest.raises(SlotTaken) as refusal:
+            book(practice, now, client=cleo, starts_at=TUESDAY_NINE + timedelta(minutes=refused))
+        rule = Rule.CAP_REACHED if "daily_firm_minutes" in caps else Rule.NEEDS_REST
+        assert [why.rule for why in refusal.value.detail["why"]] == [rule]
+    if offered is not None:
+        book(practice, now, client=cleo, starts_at=TUESDAY_NINE + timedelta(minutes=offered))
 
 
 def test_no_reason_lifts_the_overlap_rule(practice, now):
