@@ -496,7 +496,7 @@ class _Forms(NamedTuple):
 
     @classmethod
     def of(cls, rows: Collection[Appointment]) -> _Forms:
-        drafts = Response.objects.drafts().filter(client__in={row.client_id for row in rows})
+        drafts = Response.objects.drafts().exclude(kind=ResponseKind.AFTER).filter(client__in={row.client_id for row in rows})
         sent = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=rows)
         return cls(
             is_asked(ResponseKind.FIRST),

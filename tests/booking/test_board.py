@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import time_machine
+from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -17,7 +18,7 @@ from booking.admin.board import STATES, STEPS
 from booking.board import Form, Kept, day_board
 from booking.enums import AppointmentStatus, AuditAction, FlagState, Light, NotificationKind
 from booking.exceptions import UndoOver
-from booking.models import Notification, SessionFlag
+from booking.models import Appointment, Notification, SessionFlag
 from booking.services.appointments import confirm_coming, set_status, undo_step
 from booking.services.changes import UNDO_LASTS, cancel_sessions
 from booking.services.guard import Choice
@@ -111,6 +112,17 @@ class TestWhatItShows:
         assert [each.name for each in board(location).sessions] == ["Ada Okafor"]
         assert [each.id for each in board(elsewhere).sessions] == [other.pk]
         assert board(location, day=TUESDAY + DAY).sessions == []
+
+    def test_the_other_location_is_a_click_away(self, desk, book, practice):
+        book()
+        elsewhere = LocationFactory(name="Quay Street")
+        AppointmentFactory(therapist=TherapistFactory(name="Zoe", location=elsewhere), client=practice.bo)
+
+        there = page(desk, location=elsewhere.pk).content.decode()
+
+        assert "Bo Lindqvist" in there
+        assert "Ada Okafor" not in there
+        assert "Ada Okafor" in page(desk).content.decode()
 
     def test_times_are_those_of_the_wall_on_the_spring_night(self, book, location):
         sunday = date(2027, 3, 28)
@@ -517,6 +529,16 @@ class TestPermissions:
 
         assert links == {"Day board", "Waiting list", "Appointments", "Clients"}
 
+    def test_whoever_may_see_everything_finds_every_model_once(self, client, practice, at):
+        client.force_login(UserFactory(email="robin@example.org", is_staff=True, is_superuser=True))
+
+        navigation = page(client).context["navigation"]
+
+        found = [link["path"] for _word, group in navigation["groups"] for link in group]
+        found += [model["admin_url"] for app in navigation["rest"] for model in app["models"]]
+        lists = [reverse(f"admin:{each._meta.app_label}_{each._meta.model_name}_changelist") for each in admin.site._registry]
+        assert sorted(found) == sorted([*lists, reverse("admin:index")])
+
 
 class TestLooking:
     def test_the_same_day_again_is_not_sent_again(self, desk, book):
@@ -597,21 +619,27 @@ class TestQueries:
         return len(queries)
 
     @pytest.mark.parametrize("view", ["columns", "time"])
-    def test_as_many_for_fifty_therapists_and_three_hundred_sessions_as_for_one(self, desk, book, practice, intake, view, now):
-        book()
-        self.count(desk, view=view)
+    def test_as_many_for_fifty_therapists_and_three_hundred_sessions_as_for_one(
+        self, desk, book_series, practice, intake, view, now
+    ):
+        """With something of every kind in the day: a series, a hold, a wish, a step, a form begun."""
+        book_series(2)
+        fill_in(practice.ada, now)
+        set_status(Appointment.objects.get(local_date=TUESDAY), State.CONFIRMED, by=practice.finn, now=NINE - HOUR)
+        hold_choices([Choice(practice.jonas.pk, NINE + 6 * HOUR)], owner="x", treatment=practice.treatment, now=NINE - HOUR)
+        wish(client=practice.bo, treatment=practice.treatment, by=None, now=now, earliest_on=TUESDAY, latest_on=TUESDAY)
+        page(desk, view=view)
         few = self.count(desk, view=view)
-        fill = [TherapistFactory(name=f"T{n:02}", works=[(1, "09:00", "17:00")]) for n in range(50)]
-        clients = [ClientFactory(user__email=f"c{n}@example.org") for n in range(300)]
-        for n, client in enumerate(clients):
+        team = [TherapistFactory(name=f"T{n:02}", works=[(1, "09:00", "17:00")]) for n in range(50)]
+        for n in range(300):
             AppointmentFactory(
-                client=client,
-                therapist=fill[n % 50],
+                client=ClientFactory(user__email=f"c{n}@example.org"),
+                therapist=team[n % 50],
                 treatment=practice.treatment,
                 room=RoomFactory(name=f"R{n}"),
                 starts_at=NINE + (n // 50) * HOUR,
             )
-        self.count(desk, view=view)
+        page(desk, view=view)
 
         assert self.count(desk, view=view) == few
         assert page(desk, view=view).content.decode().count("data-session=") == 301
