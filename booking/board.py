@@ -250,6 +250,8 @@ class _Day:
         self.rooms = dict(Room.objects.filter(location=location).values_list("pk", "name"))
         self.treatments = {each.pk: each for each in Treatment.objects.all()}
         self.rows = self._read()
+        # by treatment and start, whether a cancellation now is late
+        self.late: dict[tuple[UUID, datetime], bool] = {}
 
     def _read(self) -> list[Appointment]:
         starts_at = self.midnight.replace(tzinfo=self.tz)
@@ -372,9 +374,12 @@ class _Day:
     def _may_cancel_late(self, row: Appointment) -> bool:
         if row.status not in CHANGEABLE or row.starts_at <= self.now:
             return False
-        row.treatment = self.treatments[row.treatment_id]
-        row.treatment.location = self.location
-        return is_late(row, self.now)
+        alike = row.treatment_id, row.starts_at
+        if alike not in self.late:
+            row.treatment = self.treatments[row.treatment_id]
+            row.treatment.location = self.location
+            self.late[alike] = is_late(row, self.now)
+        return self.late[alike]
 
     def _can_be_undone(self, last: _Step, row: Appointment) -> bool:
         """What the desk did last: a step as long as its day lasts, a cancellation as long as the client is not told."""
@@ -475,7 +480,7 @@ class _Step(NamedTuple):
 def _last_steps(rows: Collection[Appointment]) -> dict[UUID, _Step]:
     """By session, the last entry of its history, where that is what made it what it is; nothing since its booking is no step."""
     state = {row.pk: row.status for row in rows}
-    entries = AuditEntry.objects.filter(appointment__in=rows).exclude(action=AuditAction.BOOKED).order_by("at")
+    entries = AuditEntry.objects.filter(appointment__in=list(state)).exclude(action=AuditAction.BOOKED).order_by("at")
     read = ("appointment_id", "pk", "action", "by_id", "at", "change__undo_until", "change__undone_at", KT("after__status"))
     found: dict[UUID, _Step] = {}
     for session, pk, action, by, at, undo_until, undone_at, became in entries.values_list(*read):
@@ -497,7 +502,7 @@ class _Forms(NamedTuple):
     @classmethod
     def of(cls, rows: Collection[Appointment]) -> _Forms:
         drafts = Response.objects.drafts().exclude(kind=ResponseKind.AFTER).filter(client__in={row.client_id for row in rows})
-        sent = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=rows)
+        sent = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=[row.pk for row in rows])
         return cls(
             is_asked(ResponseKind.FIRST),
             frozenset(drafts.values_list("client_id", "session_on")),

@@ -32,7 +32,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from booking.access import runs_board, sees_board, sessions_at_desk, steps_at_desk
-from booking.board import DAY, Board, Column, Session, day_board
+from booking.board import DAY, Board, Column, Gap, Session, day_board
 from booking.enums import AppointmentStatus, Light
 from booking.exceptions import BookingError
 from booking.models import Appointment
@@ -183,10 +183,30 @@ class Line:
         return _drawn("admin/_board_row.html", self, get_language())
 
 
+@dataclass(frozen=True)
+class Strip:
+    """A therapist's column as the board draws it; of everything in it the classes that say where it stands."""
+
+    name: str
+    rooms: str
+    open: tuple[str, ...]
+    away: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+    gaps: tuple[tuple[str, Gap], ...]
+    # how many rows it has, and in which of them it is now
+    rows: int
+    now_at: int | None
+    may_offer: bool
+
+    @property
+    def as_column(self) -> SafeString:
+        return _drawn("admin/_board_column.html", self, get_language())
+
+
 @lru_cache(maxsize=KEPT)
-def _drawn(template: str, line: Line, language: str) -> SafeString:
-    """A session in HTML, in the language that is on. Kept, as most of a day is drawn again and again without a change."""
-    return render_to_string(template, {"line": line, "each": line.session})
+def _drawn(template: str, part: Line | Strip, language: str) -> SafeString:
+    """A part of the board in HTML, in the language that is on. Kept, as most of a day is drawn again and again unchanged."""
+    return render_to_string(template, {"part": part})
 
 
 @dataclass(frozen=True)
@@ -227,16 +247,19 @@ class Grid:
         return self.at(self.last * HOUR)
 
 
-def _columns(board: Board, grid: Grid, lines: dict[UUID, Line]) -> list[dict[str, Any]]:
+def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], *, may_offer: bool) -> list[Strip]:
     return [
-        {
-            "name": column.name,
-            "rooms": ", ".join(column.rooms),
-            "open": [grid.spot(*span) for span in column.hours],
-            "away": [(grid.spot(each.start, each.end), each.why) for each in column.away],
-            "lines": [lines[each.id] for each in _apart(column)],
-            "gaps": [(grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap) for gap in column.gaps],
-        }
+        Strip(
+            name=column.name,
+            rooms=", ".join(column.rooms),
+            open=tuple(grid.spot(*span) for span in column.hours),
+            away=tuple((grid.spot(each.start, each.end), each.why) for each in column.away),
+            lines=tuple(lines[each.id] for each in _apart(column)),
+            gaps=tuple((grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap) for gap in column.gaps),
+            rows=grid.rows,
+            now_at=grid.now(board.minute),
+            may_offer=may_offer,
+        )
         for column in board.columns
     ]
 
@@ -280,6 +303,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
     user, grid = request.user, Grid.of(board)
     base = shown.query(session=None)
     opening = f"{base}{'&' if base != '?' else ''}session="
+    may_offer = user.has_perms(["booking.view_waitlistentry", "booking.add_offer"])
     may_act, sees_clients = runs_board(user), user.has_perm("clients.view_client")
     lines = {
         each.id: Line(each, grid, f"{opening}{each.id}", may_act, sees_clients, each.id == shown.session)
@@ -294,8 +318,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "grid": grid,
         "links": _links(shown),
         "tallies": _tallies(board, shown),
-        "columns": _columns(board, grid, lines) if shown.view == COLUMNS else [],
-        "now_at": grid.now(board.minute),
+        "strips": _strips(board, grid, lines, may_offer=may_offer) if shown.view == COLUMNS else [],
         "rows": [(lines[each.id], None) if isinstance(each, Session) else (None, each) for each in rows],
         "open": [lines[each.id] for each in board.open],
         "opened": lines.get(shown.session) if shown.session else None,
@@ -303,7 +326,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "states": [(block, STATES[state][2]) for state, block in BLOCKS.items()],
         "lights": [(*icon, light.label) for light, icon in ICONS.items()],
         "may_act": may_act,
-        "may_offer": user.has_perms(["booking.view_waitlistentry", "booking.add_offer"]),
+        "may_offer": may_offer,
         "sees_clients": sees_clients,
         "asked": shown.asked().items(),
     }

@@ -197,8 +197,8 @@ def light_of(appointment: Appointment, *, now: datetime) -> Light:
 def lights_of(appointments: Collection[Appointment], *, now: datetime) -> Mapping[UUID, Light]:
     """The lights of many sessions in a few queries, by what was weighed last."""
     sent = sent_by({each.client_id for each in appointments})
-    flags = SessionFlag.objects.filter(appointment__in=appointments).values_list("appointment_id", "state", "severity")
-    weighed = {pk: (state, severity) for pk, state, severity in flags}
+    flags = SessionFlag.objects.filter(appointment__in=[each.pk for each in appointments])
+    weighed = {pk: (state, severity) for pk, state, severity in flags.values_list("appointment_id", "state", "severity")}
     asking = sessions_that_ask(appointments, now=now, sent=sent)
     due = {each.pk for each in appointments if is_over(sent.full.get(each.client_id), on=each.local_date)} | asking
     return {each.pk: _light(*weighed.get(each.pk, (None, "")), is_due=each.pk in due) for each in appointments}
