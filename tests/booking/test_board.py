@@ -619,10 +619,8 @@ class TestQueries:
         return len(queries)
 
     @pytest.mark.parametrize("view", ["columns", "time"])
-    def test_as_many_for_fifty_therapists_and_three_hundred_sessions_as_for_one(
-        self, desk, book_series, practice, intake, view, now
-    ):
-        """With something of every kind in the day: a series, a hold, a wish, a step, a form begun."""
+    def test_as_many_for_50_therapists_and_300_sessions_as_for_one(self, desk, book_series, practice, intake, view, now):
+        """With something of every kind in the day: a series, a hold, a wish, a step, a form sent."""
         book_series(2)
         fill_in(practice.ada, now)
         set_status(Appointment.objects.get(local_date=TUESDAY), State.CONFIRMED, by=practice.finn, now=NINE - HOUR)
