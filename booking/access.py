@@ -40,6 +40,8 @@ from clients.models import Client, User
 from therapists.models import Photo, Therapist
 
 SEE_COLLEAGUES = "booking.see_colleagues"
+SEE_SESSIONS = "booking.view_appointment"
+CHANGE_SESSIONS = "booking.change_appointment"
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
 #: For how many sessions one browser remembers that it books the next ones.
@@ -275,3 +277,27 @@ def repairs_of(request: HttpRequest, now: datetime) -> QuerySet[Repair]:
     """The repairs somebody may answer."""
     linked = Q(notifications__link__in=_links(request, now))
     return Repair.objects.filter(linked | _own(request)).distinct()
+
+
+# ---- the desk ---------------------------------------------------------------------------------------------------------------
+
+
+def sees_board(user: User | AnonymousUser) -> bool:
+    """Whether somebody sees the day at the desk: staff who may look at sessions. A therapist as such does not."""
+    return user.is_active and user.is_staff and user.has_perm(SEE_SESSIONS)
+
+
+def runs_board(user: User | AnonymousUser) -> bool:
+    """Whether somebody takes sessions through their day at the desk."""
+    return sees_board(user) and user.has_perm(CHANGE_SESSIONS)
+
+
+def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:
+    """The sessions somebody may take through their day."""
+    found = Appointment.objects.real() if runs_board(user) else Appointment.objects.none()
+    return found.select_related("client", "therapist", "treatment__location")
+
+
+def steps_at_desk(user: User | AnonymousUser) -> QuerySet[AuditEntry]:
+    """What was done to these sessions, and may be taken back."""
+    return AuditEntry.objects.filter(appointment__in=sessions_at_desk(user)).select_related("change", "appointment__client")

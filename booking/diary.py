@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, QuerySet, TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
@@ -148,9 +148,8 @@ def _details(row: Appointment, dates: Mapping[UUID, int]) -> Iterable[str]:
 
 
 def _dates_of_series(rows: Iterable[Appointment]) -> dict[UUID, int]:
-    """How many dates each of these series was planned with."""
-    planned = PlannedDate.objects.filter(series__in={row.series_id for row in rows if row.series_id})
-    counted = dict(planned.values_list("series").annotate(Count("pk")).order_by())
+    """How many dates each of these series has."""
+    counted = PlannedDate.objects.counted({row.series_id for row in rows if row.series_id})
     return {row.series_id: max(counted.get(row.series_id, 0), row.position or 0) for row in rows if row.series_id}
 
 

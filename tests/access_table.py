@@ -21,6 +21,8 @@ HER_ANSWERS = dict.fromkeys(PEOPLE, (404, 405)) | {"anonymous": (302, 405)}
 TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
 TESS_ONLY_ACT = dict.fromkeys(PEOPLE, (405, 404)) | {"anonymous": (405, 302)}
 
+AT_THE_DESK = dict.fromkeys(PEOPLE, (302, 302))
+
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
     "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
@@ -112,6 +114,13 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:clear": TESS_ONLY_ACT | {"tess": (405, 422)},
     "booking:booked": ADA_ONLY_READ,
     "booking:booked_calendar": ADA_ONLY_READ,
+    # the desk's own pages: whoever is not staff is asked to sign in as such; Finn, with no right to see sessions, sees none
+    "admin:index": AT_THE_DESK | {"finn": (200, 200), "robin": (200, 405)},
+    "admin:board_print": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    "admin:board_csv": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    # what is posted there names no step
+    "admin:board_step": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
+    "admin:board_undo": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
 }
 
 #: Addresses of packages: allauth's account pages and Django's admin, which tests/booking/test_admin.py walks.

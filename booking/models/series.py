@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Collection
+from uuid import UUID, uuid4
 
 import pghistory
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -43,6 +44,12 @@ class Series(models.Model):
         return max(taken)
 
 
+class PlannedDateQuerySet(models.QuerySet["PlannedDate"]):
+    def counted(self, series: Collection[UUID]) -> dict[UUID, int]:
+        """How many dates each of these series was planned with."""
+        return dict(self.filter(series__in=series).values_list("series").annotate(Count("pk")).order_by())
+
+
 class PlannedDate(models.Model):
     """One wished date of a series and what became of it, the dates that could not be placed included."""
 
@@ -70,6 +77,8 @@ class PlannedDate(models.Model):
         related_name="planned_date",
         verbose_name=_("appointment"),
     )
+
+    objects = PlannedDateQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("planned date")

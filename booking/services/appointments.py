@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from booking.enums import CHANGEABLE, NEXT_STATES, NOT_ON_HOLD, AppointmentStatus, AuditAction, FlagState, NotificationKind
-from booking.exceptions import CannotChange, OnHold
+from booking.exceptions import CannotChange, OnHold, SlotTaken, UndoOver
 from booking.models import Appointment, AuditEntry, SessionFlag
 from booking.notifications.outbox import enqueue
 from booking.services.guard import Choice, Place, lock, lock_client, overlap_raises, require_offered
@@ -88,6 +88,12 @@ def book_appointment(
     return appointment
 
 
+def next_states(status: AppointmentStatus, starts_at: datetime, *, now: datetime) -> tuple[AppointmentStatus, ...]:
+    """The states that can be set next; nobody has stayed away from what has not begun."""
+    steps = NEXT_STATES.get(status, ())
+    return tuple(step for step in steps if step != AppointmentStatus.NO_SHOW or starts_at <= now)
+
+
 @transaction.atomic
 def set_status(
     appointment: Appointment, status: AppointmentStatus, *, by: User | None, now: datetime, reason: str = ""
@@ -111,6 +117,57 @@ def set_status(
         appointment=current, action=AuditAction.STATUS, by=by, at=now, reason=reason, before=before, after=current.facts()
     )
     return current
+
+
+@transaction.atomic
+def undo_step(step: AuditEntry, *, by: User | None, now: datetime) -> Appointment:
+    """Take a session back to the state it had before its last step; twice is the same as once.
+
+    Confirmed again is only what is not on hold by now. Raises UndoOver when something else was done to the session since, its
+    time was given to somebody else, or the day of the step is over, and OnHold for what a session on hold may not be; nothing is
+    written then.
+    """
+    current = _locked(step.appointment)
+    since = current.audit_entries.filter(at__gte=step.at).exclude(pk=step.pk)
+    if since.filter(action=AuditAction.UNDONE, before__status=step.after.get("status")).exists():
+        return current
+    is_last = step.action == AuditAction.STATUS and current.status == step.after.get("status")
+    if not is_last or since.filter(at__gt=step.at).exists() or not _same_day(step, current, now):
+        raise UndoOver
+    before = current.facts()
+    current.status = _was(step, current)
+    try:
+        with overlap_raises():
+            current.save(update_fields=["status"])
+    except SlotTaken:
+        raise UndoOver(_("This time was given to somebody else since. Nothing was changed.")) from None
+    AuditEntry.objects.create(
+        appointment=current,
+        action=AuditAction.UNDONE,
+        sequence=current.sequence,
+        by=by,
+        at=now,
+        before=before,
+        after=current.facts(),
+    )
+    assert current.client is not None  # only what is merely held has none
+    weigh(current.client, now=now)
+    return current
+
+
+def _same_day(step: AuditEntry, session: Appointment, now: datetime) -> bool:
+    zone = session.treatment.location.tz
+    return step.at.astimezone(zone).date() == now.astimezone(zone).date()
+
+
+def _was(step: AuditEntry, session: Appointment) -> AppointmentStatus:
+    """The state before a step, or the one short of it that a session on hold may have."""
+    was = AppointmentStatus(step.before["status"])
+    if was not in NOT_ON_HOLD or not SessionFlag.objects.filter(appointment=session, state=FlagState.ON_HOLD).exists():
+        return was
+    if was != AppointmentStatus.CONFIRMED:
+        raise OnHold
+    return AppointmentStatus.BOOKED
 
 
 @transaction.atomic

@@ -2,57 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
 from booking.enums import CHANGEABLE, AppointmentStatus
 from booking.ical import GONE
 from booking.models import Appointment
 from clients.models import Client, Consent, Response, ResponseKind
 from clients.services.consents import HEALTH_DATA, may_use_health_data
-from clients.services.responses import asks_for_form, is_asked, is_over
+from clients.services.responses import asks_for_form, dated, is_asked, is_over
 
 #: Still to come or about to begin, so that a client can be asked something first.
 ASKED_BEFORE = (*CHANGEABLE, AppointmentStatus.ARRIVED)
 MISSED = (*GONE, AppointmentStatus.NO_SHOW)
 
 
-def sessions_that_ask(appointments: Collection[Appointment], *, now: datetime) -> frozenset[UUID]:
-    """The sessions before which their clients are to say now whether anything changed, and have not said so. Four queries.
+class Sent(NamedTuple):
+    """What clients sent and agreed to be used: their latest whole form, and the dates for which they answered the short one."""
 
-    Asked is a client whose whole form is current and who had a session since it was sent: some days before the next session, one
-    session at a time. Whoever is to fill in the whole form is not asked this as well.
-    """
-    soon = [each for each in appointments if each.status in ASKED_BEFORE and each.starts_at > now and _is_near(each, now)]
-    if not soon or not is_asked(ResponseKind.EVERY):
-        return frozenset()
-    clients = {each.client_id for each in soon}
-    agreed = set(Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values_list("client_id", flat=True))
-    full: dict[UUID, Response] = {}
+    full: Mapping[UUID | None, Response]
+    answered: Collection[tuple[UUID, date | None]]
+
+
+def sent_by(clients: Collection[UUID | None]) -> Sent:
+    """In one query."""
+    agreed = Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values("client")
+    full: dict[UUID | None, Response] = {}
     answered: set[tuple[UUID, date | None]] = set()
-    for response in Response.objects.current().filter(client__in=agreed).select_related("questionnaire").order_by("submitted_at"):
+    for response in dated(Response.objects.current().filter(client__in=agreed)):
         if response.kind == ResponseKind.FIRST:
             full[response.client_id] = response
         elif response.kind == ResponseKind.EVERY:
             answered.add((response.client_id, response.session_on))
-    theirs: dict[UUID, list[datetime]] = {}
-    for client_id, starts_at in _not_missed().filter(client__in=full).values_list("client_id", "starts_at"):
-        assert client_id is not None
-        theirs.setdefault(client_id, []).append(starts_at)
+    return Sent(full, answered)
+
+
+def sessions_that_ask(appointments: Collection[Appointment], *, now: datetime, sent: Sent | None = None) -> frozenset[UUID]:
+    """The sessions before which their clients are to say now whether anything changed, and have not said so. Three queries.
+
+    Asked is a client whose whole form is current and who had a session since it was sent: some days before the next session, one
+    session at a time. Whoever is to fill in the whole form is not asked this as well. ``sent`` is given where it is known.
+    """
+    soon = [each for each in appointments if each.status in ASKED_BEFORE and each.starts_at > now and _is_near(each, now)]
+    if not soon or not is_asked(ResponseKind.EVERY):
+        return frozenset()
+    full, answered = sent or sent_by({each.client_id for each in soon})
+    around = _last_and_next({client: full[client] for client in {each.client_id for each in soon} & full.keys()}, now)
     return frozenset(
         each.pk
         for each in soon
         if each.client_id in full
         and (each.client_id, each.local_date) not in answered
+        and around[each.client_id].had_one_since(full[each.client_id])
+        and around[each.client_id].next == each.starts_at
         and not is_over(full[each.client_id], on=each.local_date)
-        and _had_one_since(full[each.client_id], theirs[each.client_id], now)
-        and _is_next(each, theirs[each.client_id], now)
     )
+
+
+class _Around(NamedTuple):
+    """When a client was here last and comes next, without what was missed."""
+
+    last: datetime | None
+    next: datetime | None
+
+    def had_one_since(self, full: Response) -> bool:
+        assert full.submitted_at is not None
+        return self.last is not None and full.submitted_at < self.last
+
+
+def _last_and_next(full: Mapping[UUID | None, Response], now: datetime) -> dict[UUID | None, _Around]:
+    """By client; nothing before the first of these forms was sent is looked at."""
+    last, following = Max("starts_at", filter=Q(starts_at__lte=now)), Min("starts_at", filter=Q(starts_at__gt=now))
+    since = min((form.submitted_at for form in full.values() if form.submitted_at), default=now)
+    sessions = _not_missed().filter(client__in=[pk for pk in full if pk], starts_at__gt=since).order_by()
+    rows = sessions.values_list("client_id").annotate(last=last, next=following)
+    return {client: _Around(before, after) for client, before, after in rows}
 
 
 def _not_missed() -> QuerySet[Appointment]:
@@ -66,15 +96,6 @@ def _is_near(session: Appointment, now: datetime) -> bool:
 def _today(session: Appointment, now: datetime) -> date:
     """The date where a session takes place."""
     return now.astimezone(ZoneInfo(session.zone)).date()
-
-
-def _had_one_since(full: Response, starts: Collection[datetime], now: datetime) -> bool:
-    assert full.submitted_at is not None
-    return any(full.submitted_at < start <= now for start in starts)
-
-
-def _is_next(session: Appointment, starts: Collection[datetime], now: datetime) -> bool:
-    return not any(now < start < session.starts_at for start in starts)
 
 
 def form_wanted(session: Appointment, *, now: datetime) -> ResponseKind | None:

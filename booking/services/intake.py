@@ -27,11 +27,10 @@ from booking.enums import (
 from booking.models import Appointment, AuditEntry, Decision, Notification, SessionFlag
 from booking.notifications.outbox import enqueue
 from booking.queries import history_of, matches
-from booking.services.asking import sessions_that_ask
+from booking.services.asking import sent_by, sessions_that_ask
 from booking.services.guard import lock_client
 from clients.exceptions import NoConsent
-from clients.models import Client, Consent, Response, ResponseKind
-from clients.services.consents import HEALTH_DATA
+from clients.models import Client, Response
 from clients.services.responses import is_over, record_of
 from clients.triage import Flags, Severity
 
@@ -205,24 +204,23 @@ def light_of(appointment: Appointment, *, now: datetime) -> Light:
 
 def lights_of(appointments: Collection[Appointment], *, now: datetime) -> Mapping[UUID, Light]:
     """The lights of many sessions in a few queries, by what was weighed last."""
-    clients = {each.client_id for each in appointments}
-    agreed = Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values("client")
-    forms = Response.objects.current().filter(client__in=agreed, kind=ResponseKind.FIRST).select_related("questionnaire")
-    latest: dict[UUID | None, Response] = {form.client_id: form for form in forms.order_by("submitted_at")}
-    flags = {flag.appointment_id: flag for flag in SessionFlag.objects.filter(appointment__in=appointments)}
-    asking = sessions_that_ask(appointments, now=now)
-    return {
-        each.pk: _light(flags.get(each.pk), is_due=each.pk in asking or is_over(latest.get(each.client_id), on=each.local_date))
-        for each in appointments
-    }
+    sent = sent_by({each.client_id for each in appointments})
+    flags = SessionFlag.objects.filter(appointment__in=[each.pk for each in appointments])
+    weighed = {pk: (state, severity) for pk, state, severity in flags.values_list("appointment_id", "state", "severity")}
+    asking = sessions_that_ask(appointments, now=now, sent=sent)
+    due = {each.pk for each in appointments if is_over(sent.full.get(each.client_id), on=each.local_date)} | asking
+    return {each.pk: _light(*weighed.get(each.pk, (None, "")), is_due=each.pk in due) for each in appointments}
 
 
-def _light(flag: SessionFlag | None, *, is_due: bool) -> Light:
-    """What is on hold stays so until it is lifted; anything less says little while the form itself is waited for."""
-    if flag is not None and flag.state == FlagState.ON_HOLD:
+def _light(state: str | None, severity: str, *, is_due: bool) -> Light:
+    """What is on hold stays so until it is lifted; anything less says little while the form itself is waited for.
+
+    Without a ``state`` nothing was weighed.
+    """
+    if state == FlagState.ON_HOLD:
         return Light.ON_HOLD
-    if flag is None or is_due:
+    if state is None or is_due:
         return Light.WAITING
-    if flag.state in (FlagState.TO_DECIDE, FlagState.DECLINED):
+    if state in (FlagState.TO_DECIDE, FlagState.DECLINED):
         return Light.TO_CHECK
-    return Light.READY if flag.severity == Severity.NONE.name.lower() else Light.ADJUSTED
+    return Light.READY if severity == Severity.NONE.name.lower() else Light.ADJUSTED

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from qrcode.main import QRCode
 
-from booking.enums import Outcome
+from booking.enums import AppointmentStatus, Light, Outcome
 from booking.models import Appointment
 from booking.plans import MARKS, SessionPlan
 from booking.reading import Regions
@@ -34,6 +34,24 @@ register = template.Library()
 
 DAY = "D j M"
 CLOCK = "G:i"
+#: The classes of the blocks by state, as in the style sheets.
+BLOCKS = {
+    AppointmentStatus.BOOKED: "is-booked",
+    AppointmentStatus.CONFIRMED: "is-confirmed",
+    AppointmentStatus.ARRIVED: "is-arrived",
+    AppointmentStatus.IN_SESSION: "is-in",
+    AppointmentStatus.DONE: "is-done",
+    AppointmentStatus.NO_SHOW: "is-noshow",
+    AppointmentStatus.HELD: "is-held",
+}
+#: The icons of the lights, and their classes.
+ICONS = {
+    Light.READY: ("file-earmark-check", ""),
+    Light.WAITING: ("file-earmark", ""),
+    Light.TO_CHECK: ("exclamation-diamond-fill", "r"),
+    Light.ADJUSTED: ("sliders", "a"),
+    Light.ON_HOLD: ("octagon-fill", "s"),
+}
 
 
 @cache

@@ -35,15 +35,16 @@ from booking.access import (
     therapist_of,
 )
 from booking.diary import Days, diary, opening
-from booking.enums import CHANGEABLE, NEXT_STATES, AppointmentStatus, Light, NotificationState
+from booking.enums import CHANGEABLE, AppointmentStatus, NotificationState
 from booking.exceptions import BookingError
 from booking.forms.calendar import MoveByHandForm
 from booking.models import Appointment, Change
 from booking.queries import rules_in_force
-from booking.services.appointments import set_status
+from booking.services.appointments import next_states, set_status
 from booking.services.changes import UNDO_LASTS, move_sessions, tell_client, undo_change
 from booking.services.intake import light_of
 from booking.services.notes import last_note
+from booking.templatetags.unknot import BLOCKS, ICONS
 from clients.models import User
 from therapists.models import Room, Therapist
 
@@ -52,24 +53,6 @@ MOST_DAYS = 45
 MINE, TEAM, ROOMS = "mine", "team", "rooms"
 #: The event on which the calendar looks again at once.
 CHANGED = "calendar:changed"
-#: The classes of the blocks by state, as in the style sheets.
-BLOCKS = {
-    AppointmentStatus.BOOKED: "is-booked",
-    AppointmentStatus.CONFIRMED: "is-confirmed",
-    AppointmentStatus.ARRIVED: "is-arrived",
-    AppointmentStatus.IN_SESSION: "is-in",
-    AppointmentStatus.DONE: "is-done",
-    AppointmentStatus.NO_SHOW: "is-noshow",
-    AppointmentStatus.HELD: "is-held",
-}
-#: The icons of the lights, and their classes.
-ICONS = {
-    Light.READY: ("file-earmark-check", ""),
-    Light.WAITING: ("file-earmark", ""),
-    Light.TO_CHECK: ("exclamation-diamond-fill", "r"),
-    Light.ADJUSTED: ("sliders", "a"),
-    Light.ON_HOLD: ("octagon-fill", "s"),
-}
 
 
 def calendar_facts(therapist: Therapist, user: User, now: datetime) -> dict[str, Any]:
@@ -253,7 +236,7 @@ def _session_page(
         "light": light_of(found, now=now),
         "block": BLOCKS[AppointmentStatus(found.status)],
         "of": found.series.planned_dates.count() if found.series else None,
-        "steps": _steps(found, now),
+        "steps": next_states(AppointmentStatus(found.status), found.starts_at, now=now),
         "last_note": last_note(found),
         "is_readable": sessions_read_by(request.user, now).filter(pk=found.pk).exists(),
         "form": form or _move_form(request, found),
@@ -271,12 +254,6 @@ def _move_form(request: HttpRequest, found: Appointment) -> MoveByHandForm | Non
     if found.status not in CHANGEABLE:
         return None
     return MoveByHandForm(session=found, takers=team_of(_therapist(request), request.user))
-
-
-def _steps(found: Appointment, now: datetime) -> list[AppointmentStatus]:
-    """The states that can be set next; nobody has stayed away from what has not begun."""
-    steps = NEXT_STATES.get(AppointmentStatus(found.status), ())
-    return [step for step in steps if step != AppointmentStatus.NO_SHOW or found.starts_at <= now]
 
 
 def _not_moved(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from clients import triage
@@ -235,8 +236,14 @@ def who_is_asked(sessions: Collection[tuple[UUID, date]]) -> set[tuple[UUID, dat
     if Questionnaire.objects.active() is None:
         return set()
     sent = Response.objects.current().filter(kind=ResponseKind.FIRST, client__in={client for client, _on in sessions})
-    latest = {each.client_id: each for each in sent.select_related("questionnaire").order_by("submitted_at")}
+    latest = {each.client_id: each for each in dated(sent)}
     return {(client, on) for client, on in sessions if is_over(latest.get(client), on=on)}
+
+
+def dated(responses: QuerySet[Response]) -> QuerySet[Response]:
+    """The oldest first, with no more of each than lists ask of it: whose, for what, when sent, and how long it serves."""
+    read = ("client", "kind", "session_on", "submitted_at", "questionnaire__valid_days")
+    return responses.select_related("questionnaire").only(*read).order_by("submitted_at")
 
 
 def is_asked(kind: str) -> bool:

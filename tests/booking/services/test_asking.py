@@ -110,7 +110,7 @@ class TestBefore:
             book(client=client, starts_at=NINE + number * HOUR)
             sessions.append(book(client=client, starts_at=NINE + WEEK + number * HOUR))
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             assert len(sessions_that_ask(sessions, now=NINE + 6 * DAY)) == count
 
 
