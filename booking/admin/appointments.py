@@ -26,8 +26,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.base import ReadOnlyAdmin, on_the_clock
 from booking.admin.tablet import tablet_page
+from booking.deeds import deeds_of
 from booking.engine.slots import Rule
 from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, FlagState, Light
@@ -222,15 +223,6 @@ class AuditWords:
         return in_words(entry.after)
 
 
-class AuditInline(AuditWords, ReadOnlyMixin, admin.TabularInline):
-    model = AuditEntry
-    fields = readonly_fields = ("moment", "action", "by", "reason", "was", "became")
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        return super().get_queryset(request).select_related("by")
-
-
 class Lit(Protocol):
     """A row of the list, which got its light together with all others of the page."""
 
@@ -254,7 +246,6 @@ class AppointmentAdmin(admin.ModelAdmin):
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
     autocomplete_fields = ("client", "treatment", "therapist")
-    inlines: ClassVar[list[Any]] = [AuditInline]
     change_form_template = "admin/booking/appointment/change_form.html"
     read = ("client", "treatment", "when", "room", "price", "series", "form_light", "on_tablet", "changes")
 
@@ -310,7 +301,10 @@ class AppointmentAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         session = self.get_object(request, unquote(object_id)) if object_id else None
         on_hold = SessionFlag.objects.filter(appointment=session, state=FlagState.ON_HOLD)
-        context = {"may_clear": session is not None and may_clear(request) and on_hold.exists()}
+        context = {
+            "may_clear": session is not None and may_clear(request) and on_hold.exists(),
+            "deeds": deeds_of(session) if session is not None else [],
+        }
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -348,9 +342,6 @@ class AppointmentAdmin(admin.ModelAdmin):
         if not self.has_change_permission(request, obj):
             return ("status", "therapist", *self.read)
         return ("state", "therapist", "local_date", "local_time", "reason", "override_reason", *self.read)
-
-    def get_inlines(self, request: HttpRequest, obj: Appointment | None) -> list[Any]:
-        return self.inlines if obj else []
 
     def get_form(self, request: HttpRequest, obj: Appointment | None = None, change: bool = False, **kwargs: Any) -> Any:
         if not change or self.has_change_permission(request, obj):

@@ -50,8 +50,6 @@ def changed(appointment, **change):
         "local_time": f"{appointment.local_time:%H:%M}",
         "reason": "",
         "override_reason": "",
-        "audit_entries-TOTAL_FORMS": "0",
-        "audit_entries-INITIAL_FORMS": "0",
     } | change
 
 
