@@ -39,6 +39,7 @@ from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Photo, Therapist
 
+SEE_PLACE = "therapists.view_location"
 SEE_COLLEAGUES = "booking.see_colleagues"
 SEE_SESSIONS = "booking.view_appointment"
 CHANGE_SESSIONS = "booking.change_appointment"
@@ -285,6 +286,11 @@ def repairs_of(request: HttpRequest, now: datetime) -> QuerySet[Repair]:
 def sees_board(user: User | AnonymousUser) -> bool:
     """Whether somebody sees the day at the desk: staff who may look at sessions. A therapist as such does not."""
     return user.is_active and user.is_staff and user.has_perm(SEE_SESSIONS)
+
+
+def sees_setup(user: User | AnonymousUser) -> bool:
+    """Whether somebody sees what the practice still needs: staff who may look at its place."""
+    return user.is_active and user.is_staff and user.has_perm(SEE_PLACE)
 
 
 def runs_board(user: User | AnonymousUser) -> bool:

@@ -389,6 +389,7 @@ def _taken(
             revision = number
         else:
             busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_minutes(column) for column in columns)))
+    busy += [Busy(None, room, [begin - reach], [end + reach]) for room in treatment.rooms if room not in known.rooms]
     own = _own_sessions(asking.client, values, {*asking.ignoring, *asking.moving}) if asking.client else []
     return busy, own, revision
 
@@ -497,12 +498,18 @@ def _offered(treatment: Treatment, people: Collection[UUID]) -> Offered:
             step=treatment.step // minute,
             notice=treatment.notice,
             horizon=treatment.horizon.days,
-            rooms=tuple(room.pk for room in treatment.rooms.all() if room.is_active),
+            rooms=_rooms_of(treatment),
             firm=treatment.firm_minutes,
         ),
         treatment.location_id,
         tuple(therapist.pk for therapist in treatment.therapists.all() if therapist.pk in people),
     )
+
+
+def _rooms_of(treatment: Treatment) -> tuple[UUID, ...]:
+    """Those in use; all of them where none is, so that a treatment that needs a room is not given without one."""
+    rooms = list(treatment.rooms.all())
+    return tuple(room.pk for room in rooms if room.is_active) or tuple(room.pk for room in rooms)
 
 
 def _span(starts_at: datetime, ends_at: datetime) -> Span:

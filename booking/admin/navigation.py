@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from booking.access import sees_board
+from booking.access import sees_board, sees_setup
 from clients.models import User
 
 
@@ -62,6 +62,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
             Entry(_("Closures"), "admin:therapists_closure_changelist"),
             Entry(_("Notices sent"), "admin:booking_notification_changelist"),
             Entry(_("History"), "admin:booking_auditentry_changelist"),
+            Entry(_("Ready to open?"), "admin:setup_check", is_for=sees_setup),
         ],
     ),
 ]

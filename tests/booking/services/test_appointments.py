@@ -11,7 +11,7 @@ from booking.models import Appointment, AuditEntry, Notification
 from booking.services.appointments import book_appointment, set_status
 from booking.services.changes import Move, cancel_sessions, move_sessions
 from tests.factories import ClientFactory
-from therapists.models import TimeOff
+from therapists.models import Room, TimeOff
 
 pytestmark = pytest.mark.integration
 
@@ -174,6 +174,17 @@ def test_a_therapists_own_limits_remove_starts(practice, now, caps, firm, refuse
         assert [why.rule for why in refusal.value.detail["why"]] == [rule]
     if offered is not None:
         book(practice, now, client=cleo, starts_at=TUESDAY_NINE + timedelta(minutes=offered))
+
+
+def test_a_treatment_that_needs_a_room_is_not_given_while_none_of_its_rooms_is_in_use(practice, now):
+    Room.objects.update(is_active=False)
+
+    with pytest.raises(SlotTaken) as refusal:
+        book(practice, now)
+    assert [why.rule for why in refusal.value.detail["why"]] == [Rule.NO_ROOM]
+
+    Room.objects.filter(pk=practice.rooms[0].pk).update(is_active=True)
+    assert book(practice, now).room == practice.rooms[0]
 
 
 def test_no_reason_lifts_the_overlap_rule(practice, now):
