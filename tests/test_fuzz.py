@@ -32,8 +32,9 @@ REQUESTS = int(os.environ.get("UNKNOT_FUZZ_REQUESTS", "600")) // len(PEOPLE)
 SHIPPED = ("clients_medication", "clients_medicationclass", "clients_medicationname")
 #: Says 503 beside the tests, where no worker runs.
 SIGNS_OF_LIFE = ("healthz", "readyz", "metrics")
-#: A form keeps what was right of what was sent, so that nobody types it twice.
-KEPT_ON_REFUSAL = {"clients_answer", "clients_response"}
+#: A form keeps what was right of what was sent, so that nobody types it twice; whoever reads answers on the page that refuses
+#: leaves a row about that.
+KEPT_ON_REFUSAL = {"clients_answer", "clients_response", "clients_responseview", "booking_noteview"}
 
 
 def addresses(world, person):

@@ -8,12 +8,13 @@ from datetime import datetime
 from email.utils import parseaddr
 from enum import StrEnum
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from booking.models import NoticeRule
-from booking.queries import first_free
+from booking.queries import first_free, practice_zone
 from clients.models import Medication, Questionnaire, User
 from therapists.models import Location, Room, Therapist, Treatment
 
@@ -64,7 +65,7 @@ def readiness(now: datetime) -> list[Finding]:
 
 def _place() -> Iterator[Finding]:
     locations = list(Location.objects.all())
-    yield _needed(Matter.PLACE, bool(locations))
+    yield _needed(Matter.PLACE, bool(locations), [each.name for each in locations if not each.country])
     if locations:
         yield _each(
             Matter.REACH, [each.name for each in locations if not (each.address and each.phone and each.email)], Verdict.LOOK
@@ -86,7 +87,7 @@ def _what_and_who(now: datetime) -> Iterator[Finding]:
 
 def _idle(therapists: QuerySet[Therapist], now: datetime) -> Iterator[str]:
     """Those without hours from today on."""
-    today = now.date()
+    today = now.astimezone(ZoneInfo(practice_zone(now))).date()
     has_week = Q(working_hours__valid_until=None, working_hours__isnull=False) | Q(working_hours__valid_until__gte=today)
     at_work = therapists.filter(has_week | Q(hours_overrides__applies_on__gte=today, hours_overrides__opens__isnull=False))
     yield from _names(therapists.exclude(pk__in=at_work.values("pk")))
