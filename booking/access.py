@@ -35,6 +35,7 @@ from booking.models.change import ChangeQuerySet
 from booking.models.flag import SessionFlagQuerySet
 from booking.models.waitlist import WaitlistQuerySet
 from booking.services.intake import OPEN
+from booking.services.policy import OVERRIDE
 from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Photo, Therapist
@@ -43,6 +44,7 @@ SEE_PLACE = "therapists.view_location"
 SEE_COLLEAGUES = "booking.see_colleagues"
 SEE_SESSIONS = "booking.view_appointment"
 CHANGE_SESSIONS = "booking.change_appointment"
+ADD_SESSIONS = "booking.add_appointment"
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
 #: For how many sessions one browser remembers that it books the next ones.
@@ -296,6 +298,11 @@ def sees_setup(user: User | AnonymousUser) -> bool:
 def runs_board(user: User | AnonymousUser) -> bool:
     """Whether somebody takes sessions through their day at the desk."""
     return sees_board(user) and user.has_perm(CHANGE_SESSIONS)
+
+
+def takes_walk_ins(user: User | AnonymousUser) -> bool:
+    """Whether somebody books for whoever stands at the desk: staff who may book, and may lift the notice."""
+    return user.is_active and user.is_staff and user.has_perms([ADD_SESSIONS, OVERRIDE])
 
 
 def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:

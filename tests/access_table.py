@@ -116,6 +116,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:booked_calendar": ADA_ONLY_READ,
     # the desk's own pages: whoever is not staff is asked to sign in as such; Finn, with no right to see sessions, sees none
     "admin:index": AT_THE_DESK | {"finn": (200, 200), "robin": (200, 405)},
+    "admin:walk_in": AT_THE_DESK | {"finn": (403, 403), "robin": (200, 422)},
     "admin:setup_check": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     "admin:board_print": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     "admin:board_csv": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},

@@ -31,7 +31,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from booking.access import runs_board, sees_board, sessions_at_desk, steps_at_desk
+from booking.access import runs_board, sees_board, sessions_at_desk, steps_at_desk, takes_walk_ins
 from booking.board import DAY, Board, Column, Gap, Session, day_board
 from booking.enums import AppointmentStatus, Light
 from booking.exceptions import BookingError
@@ -317,6 +317,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "shown": shown,
         "grid": grid,
         "links": _links(shown),
+        "may_walk_in": takes_walk_ins(request.user),
         "tallies": _tallies(board, shown),
         "strips": _strips(board, grid, lines, may_offer=may_offer) if shown.view == COLUMNS else [],
         "rows": [(lines[each.id], None) if isinstance(each, Session) else (None, each) for each in rows],

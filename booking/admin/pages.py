@@ -7,11 +7,13 @@ from collections.abc import Callable
 from django.http import HttpResponseBase
 
 from booking.admin import board, setup
+from booking.admin.walk_in import walk_in
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/step/", board.take_step, "board_step"),
     ("day/undo/", board.undo, "board_undo"),
     ("day/print/", board.day_on_paper, "board_print"),
     ("day/csv/", board.day_as_csv, "board_csv"),
+    ("walk-in/", walk_in, "walk_in"),
     ("ready/", setup.check, "setup_check"),
 ]

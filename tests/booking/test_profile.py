@@ -22,6 +22,11 @@ from therapists.photos import MOST_BYTES, MOST_PIXELS, SIDE
 
 #: Six in the evening before Tuesday 9 March 2027; London is on UTC then.
 SIX = NINE - timedelta(hours=15)
+#: Says “turn me” and then where to find a number that is none.
+BROKEN_EXIF = (
+    b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x03\x01\x19\x00\x02\x00\x00\x00\x04Cam\x00\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"
+    b"\x01\x1a\x00\x05\x00\x00\x00\x01\x00\x00\x002\x00\x00\x00\x00\x00\x00\x00H\x10\x00\x00\x01"
+)
 ON_A_THINNER = {"takes_any": "yes", "med_list": [medicine("Eliquis")]}
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -86,9 +91,10 @@ class TestThePhoto:
             (picture()[:300], "no picture we can read"),
             (picture("GIF"), "no picture we can read"),
             (picture("PNG", (MOST_PIXELS // 8000 + 1, 8000)), "too many pixels"),
+            (picture(exif=BROKEN_EXIF), "no picture we can read"),
             (picture() + b"\0" * MOST_BYTES, "larger than 12 MB"),
         ],
-        ids=["svg", "cut off", "gif", "a bomb", "large"],
+        ids=["svg", "cut off", "gif", "a bomb", "broken exif", "large"],
     )
     def test_that_is_none_is_refused_in_words_and_nothing_is_lost(self, hers, practice, content, said):
         Photo.objects.put_up(practice.tess, b"the one before")
