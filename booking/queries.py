@@ -111,6 +111,7 @@ def availability(
     daily: bool = False,
     overriding: bool = False,
     length: timedelta | None = None,
+    besides: Sequence[datetime] = (),
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
@@ -119,9 +120,10 @@ def availability(
     to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that only the client's own
     time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
     skill and who treats whom. ``length`` is for a session placed by hand: it lasts just so long, may start at any minute of the
-    working hours, and neither notice nor horizon binds it.
+    working hours, and neither notice nor horizon binds it. ``besides`` are starts of the same treatment that each of the
+    therapists is to give as well.
     """
-    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length)
+    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length, besides)
     people, situation = _ask(asking)
     return slots.offers(situation, people, first, last)
 
@@ -239,6 +241,7 @@ class Asking:
     daily: bool = False
     overriding: bool = False
     length: timedelta | None = None
+    besides: Sequence[datetime] = ()
 
 
 def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
@@ -340,8 +343,6 @@ GROUP BY therapist_id, room_id
 SESSIONS = """, string_agg(timestamptz_send(starts_at), ''), string_agg(timestamptz_send(ends_at), ''),
        string_agg(timestamptz_send(timestamptz 'epoch' + firm_minutes * interval '1 minute'), '')"""
 TREATMENTS = " JOIN (SELECT id AS treatment, firm_minutes FROM therapists_treatment) AS given ON treatment = treatment_id"
-#: Past the dates asked for, sessions in a row are followed so far.
-A_ROW_REACHES = timedelta(hours=24)
 #: From 1970 to 2000 in minutes.
 POSTGRES_EPOCH = 10957 * 24 * 60
 BLOCKING_LIST = ", ".join(f"'{status}'" for status in BLOCKING)
@@ -369,8 +370,6 @@ def _taken(
     if asking.ignoring:
         narrowed += " AND NOT id = ANY(%(ignoring)s)"
         values["ignoring"] = list(asking.ignoring)
-    if any(rules.caps.ask_for_rest for rules in people.values()):
-        values["until"] += A_ROW_REACHES
     capped = any(rules.caps != NO_CAPS for rules in people.values())
     query = BUSY.format(
         blocking=BLOCKING_LIST,
@@ -389,9 +388,16 @@ def _taken(
             revision = number
         else:
             busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_minutes(column) for column in columns)))
+    busy += [_given_besides(treatment, person, minute_of(start)) for person in people for start in asking.besides]
     busy += [Busy(None, room, [begin - reach], [end + reach]) for room in treatment.rooms if room not in known.rooms]
     own = _own_sessions(asking.client, values, {*asking.ignoring, *asking.moving}) if asking.client else []
     return busy, own, revision
+
+
+def _given_besides(treatment: slots.Treatment, therapist: UUID, start: int) -> Busy:
+    end = start + treatment.length
+    footprint = [start - treatment.preparation], [end + treatment.turnaround]
+    return Busy(therapist, None, *footprint, [start], [end], [treatment.firm])
 
 
 def _minutes(column: memoryview) -> list[int]:

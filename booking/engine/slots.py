@@ -8,7 +8,6 @@ The days asked for lie on one axis of minutes, and every rule is one integer ove
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -48,8 +47,8 @@ class WeeklyHours(NamedTuple):
 class Caps(NamedTuple):
     """How much a therapist does; None is no limit. Sessions count with their own minutes, without what is blocked around them.
 
-    A date's sessions are those that start on it. Sessions are *in a row* while less than ``rest`` minutes lie between one's end
-    and the next one's start.
+    A date's sessions are those that start on it. Those of one date are *in a row* while less than ``rest`` minutes lie between
+    one's end and the next one's start. What is not firm is not refused for firm minutes.
     """
 
     sessions: int | None = None  # on a date
@@ -401,7 +400,7 @@ def _offers(situation: Situation, therapists: Mapping[Key, Therapist], first: da
             away = therapist.time_off
             mask &= ~blocked_starts(axis, away, treatment.preparation, treatment.length + treatment.turnaround)
         if therapist.caps != NO_CAPS:
-            sessions = _sessions_of(key, situation.busy)
+            sessions = _sessions_of(practice.zone, key, situation.busy)
             mask &= ~_full_days(axis, therapist.caps, treatment, sessions)
             mask &= ~_without_rest(axis, therapist.caps, treatment, sessions)
         for left_out in situation.left_out.get(key, ()):
@@ -544,45 +543,47 @@ class _Row(NamedTuple):
     firm: int
 
 
-def _sessions_of(key: Key, busy: Iterable[Busy]) -> list[_Session]:
-    """What a therapist gives, in order."""
+def _sessions_of(zone: str, key: Key, busy: Iterable[Busy]) -> dict[date, list[_Session]]:
+    """What a therapist gives by date, in order."""
     own = [zip(taken.starts, taken.ends, taken.firm, strict=True) for taken in busy if taken.therapist == key]
-    return sorted(_Session(*each) for column in own for each in column)
+    found: dict[date, list[_Session]] = {}
+    for session in sorted(_Session(*each) for column in own for each in column):
+        found.setdefault(local_date(zone, session.starts), []).append(session)
+    return found
 
 
-def _full_days(axis: Axis, caps: Caps, treatment: Treatment, sessions: Iterable[_Session]) -> int:
+def _full_days(axis: Axis, caps: Caps, treatment: Treatment, sessions: Mapping[date, Sequence[_Session]]) -> int:
     """The dates on which one more session would exceed the therapist's caps."""
-    count: Counter[date] = Counter()
-    minutes: Counter[date] = Counter()
-    firm: Counter[date] = Counter()
-    for session in sessions:
-        day = local_date(axis.zone, session.starts)
-        count[day] += 1
-        minutes[day] += session.ends - session.starts
-        firm[day] += session.firm
     mask = 0
     for day, place in axis.days.items():
-        if not caps.allow_on_a_date(count[day] + 1, minutes[day] + treatment.length, firm[day] + treatment.firm):
+        own = sessions.get(day, ())
+        minutes = sum(session.ends - session.starts for session in own) + treatment.length
+        firm = treatment.firm and sum(session.firm for session in own) + treatment.firm
+        if not caps.allow_on_a_date(len(own) + 1, minutes, firm):
             mask |= place.whole
     return mask
 
 
-def _without_rest(axis: Axis, caps: Caps, treatment: Treatment, sessions: Iterable[_Session]) -> int:
+def _without_rest(axis: Axis, caps: Caps, treatment: Treatment, sessions: Mapping[date, Sequence[_Session]]) -> int:
     """The starts at which one more session would make too long a row: with the one it is next to, or by joining two."""
     if not caps.ask_for_rest:
         return 0
     if not caps.allow_in_a_row(1, treatment.firm):
         return (1 << axis.length) - 1
+    days = ((place, sessions[day]) for day, place in axis.days.items() if day in sessions)
+    return sum(_too_long_a_row(axis, caps, treatment, own) & place.whole for place, own in days)
+
+
+def _too_long_a_row(axis: Axis, caps: Caps, treatment: Treatment, sessions: Iterable[_Session]) -> int:
     rows = _rows(sessions, caps.rest)
-    near = [
-        blocked_starts(axis, [Span(row.span.start - caps.rest, row.span.end + caps.rest)], 0, treatment.length) for row in rows
-    ]
+    reaches = [Span(row.span.start - caps.rest, row.span.end + caps.rest) for row in rows]
+    near = [blocked_starts(axis, [reach], 0, treatment.length) for reach in reaches]
     mask = 0
     for row, starts in zip(rows, near, strict=True):
-        if not caps.allow_in_a_row(row.sessions + 1, row.firm + treatment.firm):
+        if not caps.allow_in_a_row(row.sessions + 1, treatment.firm and row.firm + treatment.firm):
             mask |= starts
     for (one, after), (other, before) in pairwise(zip(rows, near, strict=True)):
-        if not caps.allow_in_a_row(one.sessions + 1 + other.sessions, one.firm + treatment.firm + other.firm):
+        if not caps.allow_in_a_row(one.sessions + 1 + other.sessions, treatment.firm and one.firm + treatment.firm + other.firm):
             mask |= after & before
     return mask
 
@@ -671,7 +672,7 @@ def _objections(situation: Situation, key: Key, therapist: Therapist, day: Local
     if taken[key] >> bit & 1:
         yield Why(Rule.TAKEN)
     if therapist.caps != NO_CAPS:
-        sessions = _sessions_of(key, situation.busy)
+        sessions = _sessions_of(practice.zone, key, situation.busy)
         if _full_days(axis, therapist.caps, treatment, sessions) >> bit & 1:
             yield Why(Rule.CAP_REACHED)
         if _without_rest(axis, therapist.caps, treatment, sessions) >> bit & 1:

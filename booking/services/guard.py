@@ -7,10 +7,12 @@ constraints are the net below the check: whatever they refuse was not written.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection
@@ -162,7 +164,25 @@ def require_offered(
         room = choice.room_id if choice.room_id in free else next(iter(free), None)
         extra = offers.longer_by(instant) if choice.starts_at == earliest else 0
         places.append(Place(room, (length or treatment.length) + timedelta(minutes=extra)))
+    if not override:
+        _require_together(treatment, choices, client=client, now=now, ignoring=ignoring)
     return places
+
+
+def _require_together(
+    treatment: Treatment, choices: Sequence[Choice], *, client: Client | None, now: datetime, ignoring: Collection[UUID]
+) -> None:
+    """What one therapist is to give on one date has to be within their caps as a whole. Raises SlotTaken."""
+    alike: defaultdict[tuple[UUID, date], list[Choice]] = defaultdict(list)
+    for choice in choices:
+        alike[choice.therapist_id, choice.starts_at.astimezone(treatment.location.tz).date()].append(choice)
+    for (therapist, day), some in alike.items():
+        for choice in some[1:]:
+            others = [each.starts_at for each in some if each is not choice]
+            asker: dict[str, Any] = {"now": now, "client": client.pk if client else None, "ignoring": ignoring}
+            left = availability(treatment.pk, first=day, last=day, therapists=[therapist], besides=others, **asker)
+            if (therapist, minute_of(choice.starts_at)) not in left:
+                raise SlotTaken(choice=choice, why=(Why(Rule.CAP_REACHED),))
 
 
 def require_matched(found: Sequence[Match], dates: Sequence[date]) -> None:

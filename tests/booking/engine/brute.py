@@ -135,10 +135,11 @@ def offered(situation, therapists, first, last):
             on_date = [each for each in given if wall_at(tz, each[0])[0] == day]
             if exceeds(caps.sessions, len(on_date)) or exceeds(caps.minutes, sum(e - s for s, e, _ in on_date)):
                 continue
-            if exceeds(caps.firm, sum(firm for _, _, firm in on_date)):
+            row = in_a_row_with(on_date, given[-1], caps.rest)
+            if exceeds(caps.sessions_in_a_row, len(row)):
                 continue
-            row = in_a_row_with(given, given[-1], caps.rest)
-            if exceeds(caps.sessions_in_a_row, len(row)) or exceeds(caps.firm_in_a_row, sum(firm for _, _, firm in row)):
+            firm = [(caps.firm, on_date), (caps.firm_in_a_row, row)]
+            if treatment.firm and any(exceeds(most, sum(each[2] for each in some)) for most, some in firm):
                 continue
             result[key, day, minute] = instant
     return result
