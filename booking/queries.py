@@ -111,6 +111,7 @@ def availability(
     daily: bool = False,
     overriding: bool = False,
     length: timedelta | None = None,
+    lasting: timedelta | None = None,
     besides: Sequence[datetime] = (),
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
@@ -120,10 +121,13 @@ def availability(
     to be moved or let go; ``moving`` are the client's sessions that keep their place until later, so that only the client's own
     time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
     skill and who treats whom. ``length`` is for a session placed by hand: it lasts just so long, may start at any minute of the
-    working hours, and neither notice nor horizon binds it. ``besides`` are starts of the same treatment that each of the
-    therapists is to give as well.
+    working hours, and neither notice nor horizon binds it. ``lasting`` is for one whose length was set by hand before: it lasts
+    just so long, and every other rule binds it. ``besides`` are starts of the same treatment that each of the therapists is to
+    give as well.
     """
-    asking = Asking(treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length, besides)
+    asking = Asking(
+        treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length, lasting, besides
+    )
     people, situation = _ask(asking)
     return slots.offers(situation, people, first, last)
 
@@ -138,16 +142,19 @@ def why_not(
     daily: bool = False,
     overriding: bool = False,
     length: timedelta | None = None,
+    lasting: timedelta | None = None,
 ) -> list[tuple[Why, ...]]:
     """For each start ``(therapist, local date, wall minute)`` every rule that removes it, the foremost first; none if offered.
 
-    ``overriding`` and ``length`` as in ``availability``.
+    ``overriding``, ``length`` and ``lasting`` as in ``availability``.
     """
     if not starts:
         return []
     first, last = min(on for _, on, _ in starts), max(on for _, on, _ in starts)
     asked = {therapist for therapist, _, _ in starts}
-    asking = Asking(treatment, first, last, now, asked, client, ignoring, daily=daily, overriding=overriding, length=length)
+    asking = Asking(
+        treatment, first, last, now, asked, client, ignoring, daily=daily, overriding=overriding, length=length, lasting=lasting
+    )
     people, situation = _ask(asking)
     return [
         slots.why_not(situation, (therapist, people[therapist]) if therapist in people else None, on, minute)
@@ -241,7 +248,12 @@ class Asking:
     daily: bool = False
     overriding: bool = False
     length: timedelta | None = None
+    lasting: timedelta | None = None
     besides: Sequence[datetime] = ()
+
+    @property
+    def fixed_length(self) -> timedelta | None:
+        return self.length if self.length is not None else self.lasting
 
 
 def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
@@ -249,7 +261,7 @@ def _ask(asking: Asking) -> tuple[dict[UUID, slots.Therapist], Situation]:
     known = _knowing(asking.treatment, asking.now)
     record = known_of(asking.client) if asking.client else None
     stretches = record.stretches(asking.first, asking.last) if record else []
-    extra, first_before = _first_session(stretches, asking) if asking.length is None else (0, None)
+    extra, first_before = _first_session(stretches, asking) if asking.fixed_length is None else (0, None)
     while True:
         offered = _as_asked(known.treatments[asking.treatment], asking)
         people = _people(known, offered, asking.therapists, asking.overriding)
@@ -276,8 +288,10 @@ def _as_asked(offered: Offered, asking: Asking) -> Offered:
     asked = offered.treatment
     if asking.overriding or asking.length is not None:
         asked = replace(asked, notice=timedelta(0), horizon=OVERRIDDEN_HORIZON)
+    if asking.fixed_length is not None:
+        asked = replace(asked, length=asking.fixed_length // timedelta(minutes=1))
     if asking.length is not None:
-        asked = replace(asked, length=asking.length // timedelta(minutes=1), step=1)
+        asked = replace(asked, step=1)
     return replace(offered, treatment=asked)
 
 

@@ -165,6 +165,8 @@ class Appointment(models.Model):
     price = models.DecimalField(_("price"), max_digits=8, decimal_places=2)
     # version of the time, rising with every move and with the cancellation: SEQUENCE in calendar files
     sequence = models.PositiveIntegerField(_("version"), default=0, editable=False)
+    # its therapist said how long this one takes, so it takes that wherever it is moved
+    is_length_by_hand = models.BooleanField(_("length set by hand"), default=False, editable=False)
     # how often its client moved it; the practice may limit that
     moves = models.PositiveSmallIntegerField(_("moves"), default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
@@ -253,6 +255,11 @@ class Appointment(models.Model):
     def length(self) -> timedelta:
         return self.ends_at - self.starts_at
 
+    @property
+    def kept_length(self) -> timedelta | None:
+        """How long it takes wherever it is moved; None where that is worked out from its treatment."""
+        return self.length if self.is_length_by_hand else None
+
     def facts(self) -> dict[str, Any]:
         """What an audit entry keeps of it, before and after."""
         return {
@@ -260,6 +267,7 @@ class Appointment(models.Model):
             "local_date": self.local_date.isoformat(),
             "local_time": f"{self.local_time:%H:%M}",
             "minutes": self.length // timedelta(minutes=1),
+            "is_length_by_hand": self.is_length_by_hand,
             "therapist": str(self.therapist_id),
             "room": str(self.room_id) if self.room_id else None,
             "moves": self.moves,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -45,6 +45,11 @@ class Asker:
     @property
     def moving(self) -> list[UUID]:
         return [self.replaces.pk] if self.replaces else []
+
+    @property
+    def lasting(self) -> timedelta | None:
+        """How long the session that would move takes, where that was set by hand."""
+        return self.replaces.kept_length if self.replaces else None
 
 
 def askers_by_fit(freed: FreedTime, *, now: datetime) -> list[tuple[Asker, Start]]:
@@ -112,6 +117,7 @@ def suiting(entry: WaitlistEntry, *, now: datetime) -> list[Start]:
         therapists=asker.wanted.therapists or None,
         client=entry.client_id,
         ignoring=asker.moving,
+        lasting=asker.lasting,
     )
     return [start for start in offers if asker.wanted.suits(start)]
 
@@ -185,6 +191,7 @@ def _starts(asker: Asker, freed: FreedTime, span: Span, now: datetime) -> list[S
         therapists=[freed.therapist_id],
         client=asker.client.pk,
         ignoring=asker.moving,
+        lasting=asker.lasting,
     )
     return [start for start in offers if span.start <= start.instant < span.end and asker.wanted.suits(start)]
 
@@ -195,7 +202,7 @@ def _candidate(asker: Asker, starts: list[Start], freed: FreedTime) -> Candidate
         key=asker.key,
         starts=tuple(starts),
         preparation=int(treatment.preparation.total_seconds()) // 60,
-        reach=int((treatment.length + treatment.turnaround).total_seconds()) // 60,
+        reach=int(((asker.lasting or treatment.length) + treatment.turnaround).total_seconds()) // 60,
         since=asker.since,
         mends=asker.planned is not None,
         named=freed.therapist_id in asker.wanted.therapists,

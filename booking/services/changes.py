@@ -60,6 +60,8 @@ from clients.models import Client, User
 #: How long a client can undo what they did.
 UNDO_LASTS = timedelta(minutes=3)
 AT_ONCE = timedelta(0)
+#: The fields that a move can change.
+MOVED = (*WHERE, "is_length_by_hand", "status", "sequence", "moves")
 #: The fields that say what a planned date wishes for, and what became of it.
 WISH = ("wished_date", "wished_time", "wished_therapist_id", "outcome", "reason")
 
@@ -167,7 +169,7 @@ def move_sessions(
         current.moves += current in own
         current.status = AppointmentStatus.BOOKED  # who said that they are coming said so of the old time
     with places_change():
-        Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
+        Appointment.objects.bulk_update(rows.values(), MOVED)
     change = _recorded(ChangeKind.MOVED, client, by, now, key, content, undo_for)
     _audit(change, AuditAction.MOVED, rows.values(), before, reason or override_reason)
     _wish(change, wishes)
@@ -253,7 +255,7 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     for current in rows.values():
         current.sequence += 1
     with places_change():
-        Appointment.objects.bulk_update(rows.values(), [*WHERE, "status", "sequence", "moves"])
+        Appointment.objects.bulk_update(rows.values(), MOVED)
     true_again = _true_before(entries.values())
     AuditEntry.objects.bulk_create(
         _entry(current, AuditAction.UNDONE, before[pk], change_id=true_again.get(pk), by=by, at=now)
@@ -393,11 +395,12 @@ def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client,
         if move.by_hand is not None:
             current = rows[move.appointment.pk]
             lifted = override and move.therapist_id == current.therapist_id
+            current.is_length_by_hand |= move.by_hand.length != current.length
             _put(current, _by_hand(current, move, move.by_hand, ignoring=list(rows), now=now, override=lifted))
     ordered = sorted((move for move in moves if move.by_hand is None), key=lambda move: rows[move.appointment.pk].treatment_id)
     for treatment, group in groupby(ordered, key=lambda move: rows[move.appointment.pk].treatment):
         own = list(group)
-        choices = [Choice(move.therapist_id, move.starts_at) for move in own]
+        choices = [Choice(move.therapist_id, move.starts_at, lasting=rows[move.appointment.pk].kept_length) for move in own]
         places = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
         for move, choice, place in zip(own, choices, places, strict=True):
             _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, place))
@@ -429,10 +432,15 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
     What was put on hold meanwhile stays unconfirmed.
     """
     on_hold = set(SessionFlag.objects.filter(appointment__in=rows, state=FlagState.ON_HOLD).values_list("appointment", flat=True))
-    for treatment, group in groupby(sorted(rows.values(), key=lambda each: each.treatment_id), key=lambda each: each.treatment):
-        own = list(group)
+
+    def alike(current: Appointment) -> tuple[UUID, int]:
+        return current.treatment_id, before[current.pk]["minutes"]
+
+    for (treatment_id, minutes), group in groupby(sorted(rows.values(), key=alike), key=alike):
+        own, length = list(group), timedelta(minutes=minutes)
         dates = [date.fromisoformat(before[current.pk]["local_date"]) for current in own]
-        offers = availability(treatment.pk, first=min(dates), last=max(dates), now=now, ignoring=list(rows), overriding=True)
+        first, last = min(dates), max(dates)
+        offers = availability(treatment_id, first=first, last=last, now=now, ignoring=list(rows), overriding=True, lasting=length)
         for current in own:
             was = before[current.pk]
             choice = Choice(UUID(was["therapist"]), _start(was, current.zone))
@@ -440,7 +448,8 @@ def _put_back(rows: dict[UUID, Appointment], before: Mapping[UUID, Mapping[str, 
             room_id = UUID(was["room"]) if was["room"] else None
             if room_id not in free and free:
                 room_id = free[0]
-            _put(current, unsaved_appointment(treatment, choice, Place(room_id, timedelta(minutes=was["minutes"]))))
+            _put(current, unsaved_appointment(current.treatment, choice, Place(room_id, length)))
+            current.is_length_by_hand = was.get("is_length_by_hand", False)
             may_be_as_it_was = current.pk not in on_hold or was["status"] not in NOT_ON_HOLD
             current.status = was["status"] if may_be_as_it_was else AppointmentStatus.BOOKED
             current.moves = was["moves"]

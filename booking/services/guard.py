@@ -30,12 +30,16 @@ from therapists.models import Room, Therapist, Treatment
 
 @dataclass(frozen=True)
 class Choice:
-    """A start someone asks for; ``position`` counts from 1 in a series. ``room_id`` is preferred where it is free."""
+    """A start someone asks for; ``position`` counts from 1 in a series. ``room_id`` is preferred where it is free.
+
+    ``lasting``: how long the session takes where that was set by hand before.
+    """
 
     therapist_id: UUID
     starts_at: datetime
     position: int | None = None
     room_id: UUID | None = None
+    lasting: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -129,43 +133,38 @@ def require_offered(
     ``override`` lifts the soft rules; ``length`` is that of a session placed by hand (``availability``). Raises SlotTaken,
     ClientBusy, NotMatched or OutsideAvailability, with the choice and the reasons.
     """
+    earliest = min(choice.starts_at for choice in choices)
+    asked = {"client": client.pk if client else None, "now": now, "ignoring": ignoring, "length": length}
+    places: dict[Choice, Place] = {}
+    for lasting in dict.fromkeys(choice.lasting for choice in choices):
+        alike = [choice for choice in choices if choice.lasting == lasting]
+        places |= _places(treatment, alike, earliest, override, asked | {"lasting": lasting})
+    if not override:
+        _require_together(treatment, choices, client=client, now=now, ignoring=ignoring)
+    return [places[choice] for choice in choices]
+
+
+def _places(
+    treatment: Treatment, choices: Sequence[Choice], earliest: datetime, override: bool, asked: dict[str, Any]
+) -> dict[Choice, Place]:
+    """What ``require_offered`` finds for choices of one length; ``asked`` is what ``availability`` shall know."""
     tz = treatment.location.tz
     dates = [choice.starts_at.astimezone(tz).date() for choice in choices]
-    client_id = client.pk if client else None
-    offers = availability(
-        treatment.pk,
-        first=min(dates),
-        last=max(dates),
-        now=now,
-        therapists={choice.therapist_id for choice in choices},
-        client=client_id,
-        ignoring=ignoring,
-        overriding=override,
-        length=length,
-    )
-    places: list[Place] = []
-    earliest = min(choice.starts_at for choice in choices)
+    therapists = {choice.therapist_id for choice in choices}
+    offers = availability(treatment.pk, first=min(dates), last=max(dates), therapists=therapists, overriding=override, **asked)
+    length = asked["length"] or asked["lasting"] or treatment.length
+    places: dict[Choice, Place] = {}
     for choice in choices:
         instant = minute_of(choice.starts_at)
         if moment_of(instant) != choice.starts_at or (choice.therapist_id, instant) not in offers:
             local = choice.starts_at.astimezone(tz)
-            asked = (choice.therapist_id, local.date(), local.hour * 60 + local.minute)
-            [why] = why_not(
-                treatment.pk,
-                [asked],
-                now=now,
-                client=client_id,
-                ignoring=ignoring,
-                overriding=override and length is not None,
-                length=length,
-            )
+            start = (choice.therapist_id, local.date(), local.hour * 60 + local.minute)
+            [why] = why_not(treatment.pk, [start], overriding=override and asked["length"] is not None, **asked)
             raise _refusal(why)(choice=choice, why=why)
         free = offers.rooms(instant)
         room = choice.room_id if choice.room_id in free else next(iter(free), None)
         extra = offers.longer_by(instant) if choice.starts_at == earliest else 0
-        places.append(Place(room, (length or treatment.length) + timedelta(minutes=extra)))
-    if not override:
-        _require_together(treatment, choices, client=client, now=now, ignoring=ignoring)
+        places[choice] = Place(room, length + timedelta(minutes=extra))
     return places
 
 

@@ -323,6 +323,7 @@ def _takes_other_room(session: Appointment, cause: str, by: User | None, now: da
         now=now,
         ignoring=[session.pk],
         overriding=True,
+        lasting=session.length,
     )
     free = offers.rooms(minute_of(session.starts_at))
     if not free:

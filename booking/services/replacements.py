@@ -57,17 +57,17 @@ def places_for(
     standing: Mapping[UUID, Sequence[date]],
     now: datetime,
 ) -> dict[UUID, Placed]:
-    """The best whole plan for the sessions of each series, therapist and treatment; one session a date over all of them.
+    """The best whole plan for the sessions of each series, therapist, treatment and length; one a date over all of them.
 
     Whoever turned the client away from one of them gets none of them.
     """
-    alike: defaultdict[tuple[UUID | None, UUID, UUID], list[Appointment]] = defaultdict(list)
+    alike: defaultdict[tuple[UUID | None, UUID, UUID, timedelta | None], list[Appointment]] = defaultdict(list)
     for session in sessions:
-        alike[session.series_id, session.therapist_id, session.treatment_id].append(session)
+        alike[session.series_id, session.therapist_id, session.treatment_id, session.kept_length].append(session)
     moving = [session.pk for session in sessions]
     places: dict[UUID, Placed] = {}
     used: set[date] = set()
-    for (series, therapist, _treatment), own in alike.items():
+    for (series, therapist, _treatment, _length), own in alike.items():
         fixed = standing.get(series, ()) if series else ()
         gone = therapist if any(why[session.pk].rule == Rule.NOT_MATCHED for session in own) else None
         for session, start, place in _planned(client, own, gone, fixed, used, moving, now):
@@ -85,15 +85,15 @@ def _planned(
     moving: Collection[UUID],
     now: datetime,
 ) -> list[tuple[Appointment, Start, Placed]]:
-    """Where sessions of one series, therapist and treatment go, as far as there is room, not to who is ``gone``."""
-    treatment, series = sessions[0].treatment, sessions[0].series
+    """Where sessions of one series, therapist, treatment and length go, as far as there is room, not to who is ``gone``."""
+    treatment, series, lasting = sessions[0].treatment, sessions[0].series, sessions[0].kept_length
     rest = Rest(**series.course.get("rest", {})) if series else Rest()
     dates = [(each.local_date, each.local_time.hour * 60 + each.local_time.minute) for each in sessions]
     today = local_date(treatment.location.zone, minute_of(now))
     wanted = mending(dates, standing, sessions[0].therapist_id, rest, today)
     first = min(wish.earliest for wish in wanted.wishes)
     last = max(first, *(wish.latest for wish in wanted.wishes))
-    offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving)
+    offers = availability(treatment.pk, first=first, last=last, now=now, client=client.pk, moving=moving, lasting=lasting)
     who = [each for each in offers.therapists if each != gone]
     if not who:
         return []
@@ -106,7 +106,7 @@ def _planned(
             choice = _choice(treatment, planned.placed)
             instant = minute_of(choice.starts_at)
             rooms = offers.rooms(instant)
-            length = treatment.length + (0 if placed else offers.longer_by(instant)) * MINUTE
+            length = (lasting or treatment.length) + (0 if placed else offers.longer_by(instant)) * MINUTE
             placed.append((session, planned.placed, Placed(choice, Place(rooms[0] if rooms else None, length))))
     return placed
 

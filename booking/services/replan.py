@@ -11,6 +11,7 @@ from uuid import UUID
 
 from booking.engine.planner import Openings, Outcome, PlanDate, Start, plans
 from booking.engine.recurrence import Course, InvalidCourse, Once, Phase
+from booking.engine.slots import Offers
 from booking.engine.zones import instant_of
 from booking.exceptions import CourseInvalid, SlotTaken
 from booking.models import Appointment
@@ -75,32 +76,44 @@ def replan(sessions: Sequence[Appointment], first: First, *, others: Collection[
     """The best plan for these sessions of one client, the first of them at the time chosen. Nothing is written.
 
     The rhythm is that of their series. A session whose new date is not possible keeps its old time, which then is in the way
-    of the new ones. ``others`` are the dates of the client's sessions that are not in question: no second one is put there.
+    of the new ones; so does one whose length was set by hand where that does not fit. ``others`` are the dates of the client's
+    sessions that are not in question: no second one is put there.
     Raises CourseInvalid where the rhythm makes no sense from there on.
     """
     ordered = _by_position(sessions)
     course = _course(ordered, first)
     treatment = ordered[0].treatment
     client = ordered[0].client_id
+    lengths = Counter(each.kept_length for each in ordered)
+    [(usual, _count)] = lengths.most_common(1)
     kept: list[Appointment] = []
     while True:
         moving = [each.pk for each in ordered if each not in kept]
-        offers = availability(
-            treatment.pk,
-            first=min(wish.earliest for wish in course.wishes),
-            last=max(wish.latest for wish in course.wishes),
-            now=now,
-            client=client,
-            ignoring=moving,
-            daily=course.is_daily,
-        )
+        by_length = {
+            lasting: availability(
+                treatment.pk,
+                first=min(wish.earliest for wish in course.wishes),
+                last=max(wish.latest for wish in course.wishes),
+                now=now,
+                client=client,
+                ignoring=moving,
+                daily=course.is_daily,
+                lasting=lasting,
+            )
+            for lasting in lengths
+        }
+        offers = by_length[usual]
         taken = {*others, *(each.local_date for each in kept)} - {first.start.on}
         try:
             plan = plans(course.rested(offers.rest_days), offers.therapists, _Except(taken, offers))[0]
         except InvalidCourse as problem:
             raise CourseInvalid(str(problem)) from problem
         dates = _at_their_positions(ordered, plan.dates)
-        lost = [session for session, planned in dates if planned.placed is None or session in kept]
+        lost = [
+            session
+            for session, planned in dates
+            if session in kept or planned.placed is None or not _is_offered(planned.placed, by_length[session.kept_length])
+        ]
         if len(lost) == len(kept):
             settled = [(session, replace(planned, placed=None) if session in kept else planned) for session, planned in dates]
             moves = {session.pk for session, planned in settled if _is_new(session, planned)}
@@ -170,21 +183,29 @@ def _is_new(session: Appointment, planned: PlanDate) -> bool:
     return planned.placed is not None and planned.placed != _start_of(session)
 
 
+def _is_offered(start: Start, offers: Offers) -> bool:
+    return bool(offers.on(start.therapist, start.on) >> start.minute & 1)
+
+
 def _explained(dates: Sequence[tuple[Appointment, PlanDate]], now: datetime, *, moving: Collection[UUID], daily: bool) -> NewPlan:
     missed = [(session, planned) for session, planned in dates if planned.outcome != Outcome.KEPT]
-    why = why_not(
-        dates[0][0].treatment_id,
-        [planned.wished for _session, planned in missed],
-        now=now,
-        client=dates[0][0].client_id,
-        ignoring=[session.pk for session, _planned in dates],
-        daily=daily,
-    )
-    reasons = {
-        session.pk: {"rule": rules[0].rule.value, "detail": rules[0].detail}
-        for (session, _planned), rules in zip(missed, why, strict=True)
-        if rules
-    }
+    reasons: dict[UUID, Mapping[str, str]] = {}
+    for lasting in {session.kept_length for session, _planned in missed}:
+        alike = [(session, planned) for session, planned in missed if session.kept_length == lasting]
+        why = why_not(
+            dates[0][0].treatment_id,
+            [planned.wished for _session, planned in alike],
+            now=now,
+            client=dates[0][0].client_id,
+            ignoring=[session.pk for session, _planned in dates],
+            daily=daily,
+            lasting=lasting,
+        )
+        reasons |= {
+            session.pk: {"rule": rules[0].rule.value, "detail": rules[0].detail}
+            for (session, _planned), rules in zip(alike, why, strict=True)
+            if rules
+        }
     return NewPlan(
         tuple(NewDate(session, planned, session.pk in moving, reasons.get(session.pk, {})) for session, planned in dates)
     )

@@ -305,7 +305,7 @@ def _make_offer(
         raise CannotWait
     pk, expires_at = uuid4(), moment_of(until)
     hold = hold_choices(
-        [choice],
+        [replace(choice, lasting=asker.lasting)],
         owner=f"offer-{pk}",
         treatment=asker.treatment,
         now=now,

@@ -62,6 +62,7 @@ class Asked:
             "therapists": [self.wished.pk] if self.wished else None,
             "client": self.session.client_id,
             "ignoring": [each.pk for each in self.sessions],
+            "lasting": self.sessions[0].kept_length,
         }
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ import pytest
 from booking.engine.recurrence import Course, Phase, Weekly
 from booking.models import Appointment
 from booking.services.appointments import book_appointment
+from booking.services.changes import ByHand, Move, move_sessions
 from booking.services.holds import Booked, book_hold
 from booking.services.series import hold_course
 from clients.models import Client, Response, User
@@ -36,6 +37,20 @@ def book(practice: SimpleNamespace, now: datetime) -> Callable[..., Appointment]
         return book_appointment(**facts | {"by": practice.finn, "now": now} | change)
 
     return book
+
+
+@pytest.fixture
+def lengthen(practice: SimpleNamespace, now: datetime) -> Callable[[Appointment, int], Appointment]:
+    """By hand, a session is made to last so many minutes where it is."""
+
+    def lengthen(session: Appointment, minutes: int) -> Appointment:
+        by_hand = ByHand(timedelta(minutes=minutes))
+        move = Move(session, session.therapist_id, session.starts_at, by_hand)
+        move_sessions([move], by=practice.finn, now=now, practice_initiated=True)
+        session.refresh_from_db()
+        return session
+
+    return lengthen
 
 
 @pytest.fixture

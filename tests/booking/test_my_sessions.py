@@ -418,6 +418,15 @@ def test_the_times_offered_leave_the_clients_own_time_out_of_account(ada, book, 
     assert f'value="{practice.tess.pk}/555"' in page  # its own half hour is not in the way
 
 
+def test_a_session_that_was_made_longer_is_offered_the_times_at_which_all_of_it_fits(ada, book, lengthen, practice):
+    lengthy, other = lengthen(book(), 60), book(starts_at=NINE + timedelta(days=1))
+
+    last = {each: f'value="{practice.tess.pk}/{each}"' for each in (16 * 60, 16 * 60 + 30)}
+    pages = [ada.get(url("move", session)).content.decode() for session in (lengthy, other)]
+
+    assert [[value in page for value in last.values()] for page in pages] == [[True, False], [True, True]]
+
+
 def test_one_session_moves_after_the_page_with_old_and_new(ada, book, practice):
     session = book()
     where = confirm(practice, session, "2027-03-11")

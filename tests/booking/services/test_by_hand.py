@@ -15,6 +15,7 @@ from booking.models import Appointment, Notification
 from booking.notifications.delivery import send_due
 from booking.services.appointments import set_status
 from booking.services.changes import UNDO_LASTS, ByHand, Move, move_sessions, tell_client, undo_change
+from clients.models import FlagRule
 from tests.booking.conftest import NINE, fill_in
 from tests.clients.answers import medicine
 from tests.factories import ClientFactory
@@ -196,6 +197,77 @@ def test_whoever_has_arrived_is_not_moved(book, place, practice, now):
 
     with pytest.raises(CannotChange):
         place(session, NINE + timedelta(hours=1))
+
+
+class TestALengthSetByHand:
+    """It is the therapist's word on how long this session takes, wherever and by whomever it is moved later."""
+
+    def moved(self, session, starts_at, practice, now, **more):
+        move_sessions([Move(session, session.therapist_id, starts_at)], by=practice.ada.user, now=now, **more)
+        session.refresh_from_db()
+        return session
+
+    def test_stays_when_the_client_moves_the_session(self, book, place, practice, now):
+        session = book()
+        place(session, NINE, length=50 * MINUTE)
+
+        self.moved(session, NINE + timedelta(hours=2), practice, now)
+
+        assert (session.starts_at, session.length) == (NINE + timedelta(hours=2), 50 * MINUTE)
+        assert session.blocked_until == session.ends_at + 10 * MINUTE
+
+    def test_is_not_made_of_a_session_that_was_only_moved_by_hand(self, book, place, practice, now):
+        session = book()
+        place(session, NINE + 7 * MINUTE)
+        practice.treatment.length = 40 * MINUTE
+        practice.treatment.save()
+
+        self.moved(session, NINE + timedelta(hours=2), practice, now)
+
+        assert session.length == 40 * MINUTE
+
+    def test_is_moved_only_where_all_of_it_is_free_and_at_the_starts_that_clients_have(self, book, place, practice, now):
+        book(client=practice.bo, starts_at=NINE + timedelta(hours=3))
+        session = book()
+        place(session, NINE, length=60 * MINUTE)
+
+        with pytest.raises(SlotTaken):
+            self.moved(session, NINE + timedelta(hours=2), practice, now)
+        with pytest.raises(OutsideAvailability) as refused:
+            self.moved(session, NINE + timedelta(hours=4, minutes=7), practice, now)
+
+        assert refused.value.detail["why"][0].rule is Rule.OFF_GRID
+        session.refresh_from_db()
+        assert (session.starts_at, session.length) == (NINE, 60 * MINUTE)
+
+    def test_is_longer_no_more_once_the_change_is_undone(self, book, place, practice, tess, now):
+        session = book()
+        undo_change(place(session, NINE, length=50 * MINUTE), by=tess, now=now)
+
+        self.moved(session, NINE + timedelta(hours=2), practice, now)
+
+        assert session.length == 30 * MINUTE
+
+    def test_belongs_to_its_date_of_a_series_alone(self, book_series, place, practice, now):
+        series = book_series(2)
+        second = series.appointments[1]
+        place(second, second.starts_at, length=50 * MINUTE)
+
+        moves = [Move(each, each.therapist_id, each.starts_at + timedelta(hours=2)) for each in series.appointments]
+        move_sessions(moves, by=practice.ada.user, now=now)
+
+        assert [each.length for each in Appointment.objects.real().order_by("starts_at")] == [30 * MINUTE, 50 * MINUTE]
+
+    def test_takes_the_place_of_what_a_first_session_needs(self, book, place, practice, intake, now):
+        FlagRule.objects.filter(code="diabetes").update(extra_minutes=15)
+        fill_in(practice.ada, now, diabetes="tablets")
+        session = book()
+        assert session.length == 45 * MINUTE
+        place(session, NINE, length=50 * MINUTE)
+
+        self.moved(session, NINE + timedelta(hours=2), practice, now)
+
+        assert session.length == 50 * MINUTE
 
 
 class TestTelling:

@@ -552,6 +552,31 @@ def test_a_room_out_of_use_only_changes_the_room(book, practice, now):
     assert not Repair.objects.exists()
 
 
+def test_only_a_room_that_is_free_as_long_as_the_session_lasts_is_another_one_for_it(book, lengthen, practice, now):
+    session = lengthen(book(), 60)
+    elm, oak = practice.rooms
+    other = book(client=practice.bo, therapist=practice.jonas, starts_at=NINE + timedelta(minutes=45))
+    Appointment.objects.filter(pk=other.pk).update(room=oak)
+
+    save(lambda: Room.objects.filter(pk=elm.pk).update(is_active=False), practice, now)
+
+    session.refresh_from_db()
+    assert session.room == elm
+    assert Repair.objects.get().client == practice.ada
+
+
+def test_what_was_made_longer_by_hand_is_replaced_by_as_long_a_session(book, lengthen, practice, now):
+    session = lengthen(book(), 60)
+
+    save(away(practice.tess, until=NINE + timedelta(hours=1)), practice, now)
+    repair = Repair.objects.get()
+    [held] = repair.hold.appointments.all()
+    accept_repair(repair, by=practice.ada.user, now=now)
+
+    session.refresh_from_db()
+    assert (session.starts_at, session.length, held.length) == (held.starts_at, timedelta(hours=1), timedelta(hours=1))
+
+
 def test_a_hold_in_the_way_is_let_go_and_its_holder_reads_so(practice, now):
     hold = hold_choices([Choice(practice.tess.pk, NINE)], owner="a browser", treatment=practice.treatment, now=now)
     other = hold_choices([Choice(practice.jonas.pk, NINE)], owner="another", treatment=practice.treatment, now=now)

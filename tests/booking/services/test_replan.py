@@ -88,6 +88,27 @@ def test_a_session_that_stays_is_in_the_way_of_the_others(book_series, practice,
     assert len(set(days)) == 4
 
 
+@pytest.mark.parametrize(
+    ("in_the_way", "third"), [(False, (date(2027, 3, 25), 10)), (True, (date(2027, 3, 23), 9))], ids=["fits", "too long"]
+)
+def test_a_session_made_longer_by_hand_moves_with_the_others_or_stays_where_it_does_not_fit(
+    book, book_series, lengthen, practice, now, in_the_way, third
+):
+    booked = book_series(count=3)
+    lengthen(booked.appointments[2], 60)
+    if in_the_way:
+        book(client=practice.bo, starts_at=NINE + timedelta(weeks=2, days=2, hours=1, minutes=45))
+    thursday = to(practice, date(2027, 3, 11), 10)
+
+    plan = replan(sessions_in(booked.appointments[0], Scope.ALL, now=now), thursday, others=(), now=now)
+    move_sessions(plan.moves, wishes=plan.wishes, by=practice.ada.user, now=now)
+
+    assert places(booked.series) == [(date(2027, 3, 11), 10), (date(2027, 3, 18), 10), third]
+    sessions = booked.series.appointments.order_by("position")
+    assert [each.length // timedelta(minutes=1) for each in sessions] == [30, 30, 60]
+    assert plan.dates[2].reason == ({"rule": "taken", "detail": ""} if in_the_way else {})
+
+
 def test_no_second_session_is_put_on_the_day_of_one_that_is_not_in_question(book_series, practice, now):
     booked = book_series(count=3)
     third = date(2027, 3, 23)

@@ -312,6 +312,18 @@ def test_an_earlier_time_moves_the_session_and_its_old_time_goes_on(waits, frees
     assert len(sent(mailoutbox, "Moved to Tuesday 9 March at 9:00")) == 1
 
 
+@pytest.mark.parametrize(("minutes", "offered"), [(30, True), (60, False)])
+def test_an_earlier_time_has_to_be_as_long_as_its_therapist_made_the_session(
+    waits, frees, book, lengthen, practice, now, minutes, offered
+):
+    theirs = lengthen(book(client=practice.bo, starts_at=NINE + DAY), minutes)
+    waits(instead_of=theirs, latest_on=NINE.date(), earliest_on=NINE.date(), starts_until=time(9))
+    book(client=somebody("Cem"), starts_at=NINE + 45 * MINUTE)
+    frees(now)
+
+    assert bool(offer_freed(now)) == offered
+
+
 def test_only_an_earlier_time_than_the_one_they_have_is_offered(waits, frees, book, practice, now):
     theirs = book(client=practice.bo, therapist=practice.jonas)
     waits(instead_of=theirs, latest_on=theirs.local_date, earliest_on=now.date())
