@@ -110,6 +110,8 @@ class Therapist(models.Model):
         help_text=_("For clients who prefer a therapist of a certain gender. May be left open."),
     )
 
+    personal = {"name": "identity", "focus": "words", "about": "words", "languages": "identity", "gender": "identity"}
+
     class Meta:
         verbose_name = _("therapist")
         verbose_name_plural = _("therapists")
