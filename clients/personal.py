@@ -18,13 +18,16 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from clients.models import Answer, BodyRegion, Client, Question, Questionnaire
+from clients.models import Answer, BodyRegion, Client, Question, Questionnaire, User
 from clients.wording import in_words
 
 #: What personal data is about.
 KINDS = ("identity", "contact", "agreements", "health", "sessions", "messages", "readings", "words")
 APPS = ("clients", "booking", "therapists")
+#: For a reader who is one of them.
+TITLES = {Client: gettext_lazy("you"), User: gettext_lazy("your sign-in")}
 
 Row = dict[str, Any]
 
@@ -86,7 +89,7 @@ def in_groups(client: Client) -> list[Group]:
     regions = {region.code: region for region in BodyRegion.objects.all()}
     found = [
         Group(
-            capfirst(str(model._meta.verbose_name_plural)),
+            capfirst(str(TITLES.get(model, model._meta.verbose_name_plural))),
             [facts for row in rows_about(model, client) if (facts := list(_facts(row, regions)))],
         )
         for model in models_about_clients()
