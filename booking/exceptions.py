@@ -19,6 +19,16 @@ class BookingError(Exception):
         super().__init__(str(self.message))
 
 
+class StillAhead(BookingError):
+    """Who wants to be forgotten has sessions to come, which others count on."""
+
+    message = _("You have sessions ahead. Please cancel them first; then come back here. Nothing was deleted.")
+
+
+class WorksHere(BookingError):
+    message = _("You work here, so your sign-in cannot be deleted on this page. Please ask whoever manages the practice.")
+
+
 class SlotTaken(BookingError):
     message = _("Someone took this time while you were choosing. Nothing was booked; here are the times that are free now.")
 

@@ -39,3 +39,7 @@ class Incomplete(IntakeError):
     def __init__(self, codes: Sequence[str]) -> None:
         super().__init__(*codes)
         self.codes = codes
+
+
+class AddressTaken(Exception):
+    """The address is that of somebody else here."""

@@ -18,12 +18,14 @@ from django.utils.crypto import constant_time_compare
 
 from clients.models import User
 
-SESSION_KEY = "address_proof"
 RESENDS = 3
 
 
 class AddressProof(AbstractCodeVerificationProcess):
     """One code on its way to one address. It and what was typed beside the address stay in the session, in no row."""
+
+    #: Codes asked for on other grounds never count here.
+    session_key = "address_proof"
 
     def __init__(self, request: HttpRequest, state: dict[str, Any]) -> None:
         self.request = request
@@ -42,7 +44,7 @@ class AddressProof(AbstractCodeVerificationProcess):
     @classmethod
     def resume(cls, request: HttpRequest) -> Self | None:
         """The proof under way in this browser; None when there is none or its ten minutes are over."""
-        state = request.session.get(SESSION_KEY)
+        state = request.session.get(cls.session_key)
         proof = cls(request, state) if state else None
         return proof.abort_if_invalid() if proof else None
 
@@ -76,10 +78,22 @@ class AddressProof(AbstractCodeVerificationProcess):
         return False
 
     def persist(self) -> None:
-        self.request.session[SESSION_KEY] = self.state
+        self.request.session[self.session_key] = self.state
 
     def abort(self) -> None:
-        self.request.session.pop(SESSION_KEY, None)
+        self.request.session.pop(self.session_key, None)
+
+
+class NewAddressProof(AddressProof):
+    """That a client reads mail at the address they want to change to."""
+
+    session_key = "new_address_proof"
+
+
+class ErasureProof(AddressProof):
+    """That it is the client who wants to be erased, and not whoever sits at their browser."""
+
+    session_key = "erasure_proof"
 
 
 def sign_in(request: HttpRequest, user: User) -> HttpResponse | None:

@@ -55,6 +55,13 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # Ada is asked; an answer that is none leads back to the question
     "booking:repair": ADA_ONLY_PAGE,
     "booking:messages": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
+    # what is known of somebody is for themselves; who is not signed in is asked to. Ada has sessions ahead, and Bo too
+    "booking:my_data": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:my_data_file": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:my_data_copy": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:correct": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
+    "booking:new_address": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
+    "booking:erase_me": HER_FORM | {"ada": (409, 409), "bo": (409, 409)},
     "booking:stop": dict.fromkeys(PEOPLE, (410, 410)),  # for a token that never was
     # for carriers only, by their signature
     "booking:sms_replies": dict.fromkeys(PEOPLE, (405, 403)),

@@ -93,6 +93,9 @@ class BookingRequest(models.Model):
     undo_until = models.DateTimeField(_("can be undone until"), null=True, blank=True, editable=False)
     undone_at = models.DateTimeField(_("undone"), null=True, blank=True, editable=False)
 
+    personal = {"created_at": "sessions"}
+    personal_of = "client"
+
     class Meta:
         verbose_name = _("booking request")
         verbose_name_plural = _("booking requests")
@@ -170,6 +173,15 @@ class Appointment(models.Model):
     # how often its client moved it; the practice may limit that
     moves = models.PositiveSmallIntegerField(_("moves"), default=0, editable=False)
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+
+    personal = {
+        "status": "sessions",
+        "local_date": "sessions",
+        "local_time": "sessions",
+        "position": "sessions",
+        "price": "sessions",
+    }
+    personal_of = "client"
 
     objects = AppointmentQuerySet.as_manager()
 

@@ -34,6 +34,9 @@ class AuditEntry(models.Model):
     before: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(_("before"), default=dict, blank=True)
     after: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(_("after"), default=dict, blank=True)
 
+    personal = {"action": "sessions", "reason": "words", "before": "sessions", "after": "sessions"}
+    personal_of = "appointment__client"
+
     class Meta:
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")

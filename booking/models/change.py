@@ -43,6 +43,9 @@ class Change(models.Model):
     key = models.UUIDField(null=True, blank=True, editable=False)
     content = models.CharField(max_length=64, blank=True, editable=False)
 
+    personal = {"kind": "sessions", "wishes": "sessions"}
+    personal_of = "client"
+
     objects = ChangeQuerySet.as_manager()
 
     class Meta:

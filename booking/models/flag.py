@@ -43,6 +43,9 @@ class SessionFlag(models.Model):
     open_since = models.DateTimeField(_("to decide since"), null=True, blank=True)
     weighed_at = models.DateTimeField(_("weighed"))
 
+    personal = {"severity": "health", "state": "health", "grounds": "health"}
+    personal_of = "appointment__client"
+
     objects = SessionFlagQuerySet.as_manager()
 
     class Meta:
@@ -84,6 +87,9 @@ class Decision(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     at = models.DateTimeField(_("at"))
 
+    personal = {"outcome": "health", "terms": "health", "grounds": "health"}
+    personal_of = "client"
+
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
@@ -115,6 +121,9 @@ class Clearance(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("recorded by")
     )
     recorded_at = models.DateTimeField(_("recorded"))
+
+    personal = {"given_by": "words", "given_on": "health", "reference": "words", "valid_until": "health", "grounds": "health"}
+    personal_of = "client"
 
     class Meta:
         verbose_name = _("clearance")

@@ -33,6 +33,9 @@ class Note(models.Model):
     signed_name = models.CharField(_("signed by"), max_length=120, blank=True)
     locks_at = models.DateTimeField(_("locked from"), null=True)
 
+    personal = {"signed_name": "readings"}
+    personal_of = "appointment__client"
+
     class Meta:
         verbose_name = _("note")
         verbose_name_plural = _("notes")
@@ -83,6 +86,9 @@ class NoteVersion(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     by_name = models.CharField(_("name"), max_length=120)
 
+    personal = {"content": "health", "by_name": "readings"}
+    personal_of = "note__appointment__client"
+
     class Meta:
         verbose_name = _("version of a note")
         verbose_name_plural = _("versions of notes")
@@ -127,6 +133,9 @@ class Addendum(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     by_name = models.CharField(_("name"), max_length=120)
 
+    personal = {"text": "health", "by_name": "readings"}
+    personal_of = "note__appointment__client"
+
     class Meta:
         verbose_name = _("addendum")
         verbose_name_plural = _("addenda")
@@ -164,6 +173,9 @@ class NoteView(HealthView):
     """Somebody of the practice read a note."""
 
     note = models.ForeignKey(Note, models.CASCADE, related_name="views", verbose_name=_("note"))
+
+    personal = {"by_name": "readings"}
+    personal_of = "note__appointment__client"
 
     class Meta:
         verbose_name = _("reading of a note")

@@ -22,6 +22,9 @@ class NoticeAct(models.Model):
     at = models.DateTimeField(_("at"))
     before: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(_("before"), default=dict, blank=True)
 
+    personal = {"action": "messages", "before": "messages"}
+    personal_of = "notification__client"
+
     class Meta:
         verbose_name = _("act of the desk")
         verbose_name_plural = _("acts of the desk")

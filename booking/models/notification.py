@@ -152,6 +152,18 @@ class Notification(models.Model):
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     body = models.TextField(_("text"), blank=True)
 
+    personal = {
+        "kind": "messages",
+        "channel": "messages",
+        "recipient": "contact",
+        "state": "messages",
+        "subject": "messages",
+        "body": "messages",
+        "answer": "messages",
+        "last_error": "messages",
+    }
+    personal_of = "client"
+
     objects = NotificationQuerySet.as_manager()
 
     class Meta:

@@ -52,6 +52,9 @@ class Reach(models.Model):
     unreached = models.CharField(_("number that does not work"), max_length=20, blank=True)
     unreached_at = models.DateTimeField(_("not delivered"), null=True, blank=True)
 
+    personal = {"channel": "contact", "declined": "contact", "bounced": "contact", "stopped": "contact", "unreached": "contact"}
+    personal_of = "client"
+
     objects = ReachManager()
 
     class Meta:

@@ -42,6 +42,9 @@ class Repair(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
 
+    personal = {"cause": "words", "state": "sessions"}
+    personal_of = "client"
+
     objects = RepairQuerySet.as_manager()
 
     class Meta:
@@ -85,6 +88,9 @@ class Replacement(models.Model):
         "therapists.Therapist", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("therapist")
     )
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
+
+    personal = {"fit": "sessions", "starts_at": "sessions"}
+    personal_of = "repair__client"
 
     objects = ReplacementQuerySet.as_manager()
 

@@ -29,6 +29,9 @@ class Series(models.Model):
     )
     created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
 
+    personal = {"course": "sessions"}
+    personal_of = "client"
+
     class Meta:
         verbose_name = _("series")
         verbose_name_plural = _("series")
@@ -77,6 +80,15 @@ class PlannedDate(models.Model):
         related_name="planned_date",
         verbose_name=_("appointment"),
     )
+
+    personal = {
+        "position": "sessions",
+        "wished_date": "sessions",
+        "wished_time": "sessions",
+        "outcome": "sessions",
+        "reason": "sessions",
+    }
+    personal_of = "series__client"
 
     objects = PlannedDateQuerySet.as_manager()
 

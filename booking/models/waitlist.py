@@ -80,6 +80,16 @@ class WaitlistEntry(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
 
+    personal = {
+        "weekdays": "sessions",
+        "starts_from": "sessions",
+        "starts_until": "sessions",
+        "earliest_on": "sessions",
+        "latest_on": "sessions",
+        "state": "sessions",
+    }
+    personal_of = "client"
+
     objects = WaitlistQuerySet.as_manager()
 
     class Meta:
@@ -224,6 +234,9 @@ class Offer(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("answered by")
     )
+
+    personal = {"reason": "sessions", "starts_at": "sessions", "state": "sessions"}
+    personal_of = "client"
 
     objects = OfferQuerySet.as_manager()
 

@@ -40,6 +40,9 @@ class Consent(models.Model):
 
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
 
+    personal = {"kind": "agreements", "version": "agreements", "text": "agreements"}
+    personal_of = "client"
+
     objects = ConsentQuerySet.as_manager()
 
     class Meta:

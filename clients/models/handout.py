@@ -48,6 +48,9 @@ class Handout(models.Model):
         Response, models.SET_NULL, null=True, blank=True, related_name="handouts", verbose_name=_("response")
     )
 
+    personal = {"kind": "sessions", "session_on": "sessions"}
+    personal_of = "client"
+
     objects = HandoutQuerySet.as_manager()
 
     class Meta:

@@ -43,6 +43,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
+    personal = {"email": "contact", "name": "identity"}
+    personal_of = "client"
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -93,6 +96,9 @@ class Client(models.Model):
         _("language"), max_length=12, choices=languages, blank=True, help_text=_("Of our messages. Empty: the practice's own.")
     )
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    personal = {"name": "identity", "email": "contact", "phone": "contact", "language": "contact"}
+    personal_of = "pk"
 
     class Meta:
         verbose_name = _("client")

@@ -57,6 +57,9 @@ class Response(models.Model):
     #: the one thing kept in clear, for lists: no answer can be read from it
     severity = models.CharField(_("flag"), max_length=8, choices=SEVERITIES, blank=True)
 
+    personal = {"kind": "health", "session_on": "sessions", "state": "health", "severity": "health"}
+    personal_of = "client"
+
     objects = ResponseQuerySet.as_manager()
 
     class Meta:
@@ -96,6 +99,9 @@ class Answer(models.Model):
     response = models.ForeignKey(Response, models.CASCADE, related_name="answers", verbose_name=_("response"))
     question = models.ForeignKey(Question, models.PROTECT, related_name="+", verbose_name=_("question"))
     value = SealedField(_("value"))
+
+    personal = {"value": "health"}
+    personal_of = "response__client"
 
     class Meta:
         verbose_name = _("answer")
@@ -147,6 +153,9 @@ class ResponseView(HealthView):
     """Somebody of the practice read a client's answers."""
 
     response = models.ForeignKey(Response, models.CASCADE, related_name="views", verbose_name=_("response"))
+
+    personal = {"by_name": "readings"}
+    personal_of = "response__client"
 
     class Meta:
         verbose_name = _("reading of answers")

@@ -1,12 +1,14 @@
-"""What happens to clients: registering one, recording what they agreed to."""
+"""What happens to clients: registering one, correcting what is known of them, recording what they agreed to."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from clients.exceptions import AddressTaken
 from clients.models import Client, Consent, User
 
 #: The words a client agrees to when booking. A change of the text is a new version.
@@ -46,3 +48,27 @@ def booking_consent_missing(client: Client) -> bool:
     """Whether the client has not yet agreed to the current words."""
     version, _text = BOOKING_CONSENT
     return not client.consents.filter(withdrawn_at=None, kind=Consent.Kind.BOOKING, version=version).exists()
+
+
+@transaction.atomic
+def correct_client(client: Client, *, name: str, phone: str) -> None:
+    """Keep what a client says they are called, and by which number they are reached; their sign-in is called the same."""
+    client.name, client.phone = name, phone
+    client.save(update_fields=["name", "phone"])
+    User.objects.filter(client=client).update(name=name)
+
+
+@transaction.atomic
+def change_address(client: Client, email: str) -> None:
+    """Write to a client, and let them sign in, by an address they have proved. The old one no longer opens anything.
+
+    Raises AddressTaken when it is somebody else's; nothing is changed then.
+    """
+    user = User.objects.select_for_update(of=("self",)).get(client=client)
+    if User.objects.filter(email=email).exclude(pk=user.pk).exists():
+        raise AddressTaken
+    user.email = client.email = email
+    user.save(update_fields=["email"])
+    client.save(update_fields=["email"])
+    EmailAddress.objects.filter(user=user).delete()
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)

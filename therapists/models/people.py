@@ -129,6 +129,8 @@ class Therapist(models.Model):
         _("gets a mail about the sessions of the next day"), default=True, help_text=_("On days on which there are any.")
     )
 
+    personal = {"name": "identity", "focus": "words", "about": "words", "languages": "identity", "gender": "identity"}
+
     class Meta:
         verbose_name = _("therapist")
         verbose_name_plural = _("therapists")

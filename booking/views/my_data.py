@@ -1,0 +1,162 @@
+"""What a client can ask of us about their data: to see and take it, to correct it, and to have it erased."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from booking.exceptions import BookingError
+from booking.forms.codes import CodeForm
+from booking.forms.my_data import CorrectForm, NewAddressForm
+from booking.services.erasure import erase, fate_of, require_erasable
+from clients.exceptions import AddressTaken
+from clients.models import Client
+from clients.personal import as_data, in_groups
+from clients.proof import AddressProof, ErasureProof, NewAddressProof
+from clients.services.people import change_address, correct_client
+from clients.services.responses import readings_of
+from clients.views.filling import of_a_client, user_of
+
+
+@require_safe
+@of_a_client
+def my_data(request: HttpRequest, client: Client) -> HttpResponse:
+    """What we know of somebody, who read it, and what they can do about it."""
+    context = {"page": "sessions", "client": client, "user_email": user_of(client).email, "views": readings_of(client)}
+    return render(request, "booking/my_data.html", context)
+
+
+@require_safe
+@of_a_client
+def my_data_file(request: HttpRequest, client: Client) -> HttpResponse:
+    """All of it, for another program."""
+    answer = JsonResponse(as_data(client, now=timezone.now()), json_dumps_params={"indent": 1, "ensure_ascii": False})
+    answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return answer
+
+
+@require_safe
+@of_a_client
+def my_data_copy(request: HttpRequest, client: Client) -> HttpResponse:
+    """All of it, to read or to print."""
+    context = {"page": "sessions", "client": client, "groups": in_groups(client), "now": timezone.now()}
+    return render(request, "booking/my_data_copy.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_a_client
+def correct(request: HttpRequest, client: Client) -> HttpResponse:
+    """The name and the number."""
+    form = CorrectForm(request.POST if request.method == "POST" else None, initial={"name": client.name, "phone": client.phone})
+    if form.is_bound and form.is_valid():
+        correct_client(client, name=form.cleaned_data["name"], phone=str(form.cleaned_data["phone"] or ""))
+        messages.success(request, _("Kept. From now on we use this."))
+        return redirect("booking:my_data")
+    return _page(request, "booking/my_data_correct.html", form)
+
+
+# ---- another address --------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_a_client
+def new_address(request: HttpRequest, client: Client) -> HttpResponse:
+    """The address, then the code that went there. Nothing changes before that."""
+    proof = NewAddressProof.resume(request)
+    if proof is not None and "again" not in request.GET:
+        return _new_address_coded(request, client, proof)
+    form = NewAddressForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        if NewAddressProof.begin(request, email=form.cleaned_data["email"], details={}) is not None:
+            return redirect("booking:new_address")
+        form.add_error("email", too_many())
+    return _page(request, "booking/my_data_address.html", form)
+
+
+def _new_address_coded(request: HttpRequest, client: Client, proof: AddressProof) -> HttpResponse:
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if not _is_proved(request, proof, form):
+        return _page(request, "booking/my_data_address.html", form, email=proof.email)
+    proof.abort()
+    try:
+        change_address(client, proof.email)
+    except AddressTaken:
+        messages.warning(request, _("Somebody else comes to us with this address, so nothing was changed. Please call us."))
+    else:
+        messages.success(request, _("Kept. From now on we write to this address, and you sign in with it."))
+    return redirect("booking:my_data")
+
+
+# ---- erasing ----------------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_a_client
+def erase_me(request: HttpRequest, client: Client) -> HttpResponse:
+    """What stays and what goes; then a code to their address, so that nobody else does this; then it is done."""
+    now = timezone.now()
+    try:
+        require_erasable(client, now=now)
+    except BookingError as refusal:
+        return _fate(request, client, problem=str(refusal))
+    proof = ErasureProof.resume(request)
+    if proof is None or proof.email != user_of(client).email:
+        return _ask_for_code(request, client)
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if not _is_proved(request, proof, form):
+        return _fate(request, client, form=form)
+    proof.abort()
+    try:
+        erase(client, now=now)
+    except BookingError as refusal:
+        return _fate(request, client, problem=str(refusal))
+    logout(request)
+    messages.success(request, _("It is done: your data is erased, and you are signed out. Take care."))
+    return redirect("booking:landing")
+
+
+def _ask_for_code(request: HttpRequest, client: Client) -> HttpResponse:
+    if request.method != "POST":
+        return _fate(request, client)
+    if ErasureProof.begin(request, email=user_of(client).email, details={}) is None:
+        return _fate(request, client, problem=too_many())
+    return redirect("booking:erase_me")
+
+
+def _fate(request: HttpRequest, client: Client, *, form: Form | None = None, problem: str = "") -> HttpResponse:
+    context = {"page": "sessions", "fate": fate_of(client, now=timezone.now()), "problem": problem, "form": form}
+    context["user_email"] = user_of(client).email
+    status = 409 if problem else 422 if form is not None and form.is_bound else 200
+    return render(request, "booking/my_data_erase.html", context, status=status)
+
+
+# ---- shared -----------------------------------------------------------------------------------------------------------------
+
+
+def too_many() -> str:
+    return _("Too many codes were asked for. Please wait a minute and try again.")
+
+
+def _is_proved(request: HttpRequest, proof: AddressProof, form: CodeForm) -> bool:
+    """Whether the code was typed; a wrong one becomes an error of the form, and another one is sent when that is asked for."""
+    if request.method == "POST" and "resend" in request.POST:
+        proof.resend()
+        form.is_bound = False
+        return False
+    if not (form.is_bound and form.is_valid()):
+        return False
+    if proof.accepts(form.cleaned_data["code"]):
+        return True
+    form.add_error("code", _("This is not the code we sent. Please type it again."))
+    return False
+
+
+def _page(request: HttpRequest, template: str, form: Form, **more: str) -> HttpResponse:
+    context = {"page": "sessions", "form": form, **more}
+    return render(request, template, context, status=422 if form.is_bound else 200)
