@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board
+from booking.admin import board, find
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/step/", board.take_step, "board_step"),
     ("day/undo/", board.undo, "board_undo"),
     ("day/print/", board.day_on_paper, "board_print"),
     ("day/csv/", board.day_as_csv, "board_csv"),
+    ("find/", find.find_client, "find_client"),
 ]
