@@ -17,18 +17,20 @@ MOST_ROWS = 12
 FEWEST_LETTERS = 2
 #: Of so many that begin like what was typed, the shortest are shown: whoever types more gets fewer.
 WEIGHED = 400
+#: Of so many digits or fewer the zeros they begin with belong to the end of a number, of more they stand for the country.
+LONGEST_END = 6
 SHORTEST_MISSPELT = 4
 #: Of two misspelt words, so many are weighed who have one like the longer.
 NEAR = 2000
 #: Of a word as long as that, its beginning with a slip is enough.
 SHORTEST_HALF = 6
-_PHONE = re.compile(r"[\d\s+()/.-]+")
+_PHONE = re.compile(r"[\s+()/.-]*\d[\d\s+()/.-]*")
 
 
 def find_clients(typed: str, *, limit: int = MOST_ROWS) -> list[Client]:
     """Clients like what was typed: the same name first, then words that begin so, parts of words, or near spellings.
 
-    Case, accents, punctuation and the order of words make no difference, nor do the spaces and the leading zeros of a phone
+    Case, accents, punctuation and the order of words make no difference, nor do the spaces and the leading zeros of a whole phone
     number. Where nobody is written like that, one slip in each word is forgiven. Nothing for a single letter.
     """
     words = _words(typed[:120])
@@ -45,8 +47,8 @@ def find_clients(typed: str, *, limit: int = MOST_ROWS) -> list[Client]:
 def _words(typed: str) -> list[str]:
     """The words of what was typed, as the database writes those of clients; a phone number is one word."""
     if _PHONE.fullmatch(typed):
-        digits = re.sub(r"\D", "", typed).lstrip("0")
-        return [digits] if digits else []
+        digits = re.sub(r"\D", "", typed)
+        return [digits.lstrip("0") if len(digits) > LONGEST_END else digits]
     with connection.cursor() as cursor:
         cursor.execute("SELECT client_plain(%s)", [typed.replace("\0", "")])
         return list(dict.fromkeys(cursor.fetchone()[0].split()))

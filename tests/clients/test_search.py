@@ -16,6 +16,7 @@ def people():
         ("Zoë Müller-Strauß", "zoe@example.org", "+491715550142"),
         ("Alex Moreno", "alex.moreno@web.example", "+441715550199"),
         ("Samuel Morgan", "sam@example.org", ""),
+        ("Ida Noor", "noor@example.org", "+442079460018"),
         ("Jo Li", "jo.li@example.org", "+442079460777"),
     ):
         ClientFactory(user__name=name, user__email=email, phone=phone)
@@ -73,6 +74,11 @@ def test_who_is_called_just_so_comes_first_and_then_whoever_begins_so():
     ClientFactory(user__name="Elmore Ito", user__email="ito@example.org", phone="")
 
     assert names("mor") == ["Mor", "Alex Moreno", "Samuel Morgan", "Elmore Ito"]
+
+
+def test_the_zeros_that_the_end_of_a_phone_number_begins_with_are_looked_for():
+    assert names("0018") == ["Ida Noor"]
+    assert names("0118") == []
 
 
 def test_there_are_never_more_than_fit():
