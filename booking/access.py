@@ -45,6 +45,7 @@ SEE_COLLEAGUES = "booking.see_colleagues"
 SEE_SESSIONS = "booking.view_appointment"
 CHANGE_SESSIONS = "booking.change_appointment"
 ADD_SESSIONS = "booking.add_appointment"
+SEE_CLIENTS = "clients.view_client"
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
 #: For how many sessions one browser remembers that it books the next ones.
@@ -314,3 +315,8 @@ def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:
 def steps_at_desk(user: User | AnonymousUser) -> QuerySet[AuditEntry]:
     """What was done to these sessions, and may be taken back."""
     return AuditEntry.objects.filter(appointment__in=sessions_at_desk(user)).select_related("change", "appointment__client")
+
+
+def finds_clients(user: User | AnonymousUser) -> bool:
+    """Whether somebody looks up clients at the desk: staff who may see their names, addresses and phone numbers."""
+    return user.is_active and user.is_staff and user.has_perm(SEE_CLIENTS)

@@ -130,6 +130,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # what is posted there names no step
     "admin:board_step": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
     "admin:board_undo": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
+    # nor does he see clients
+    "admin:find_client": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
 }
 
 #: Addresses of packages: allauth's account pages and Django's admin, which tests/booking/test_admin.py walks.

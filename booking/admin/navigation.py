@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from booking.access import sees_board, sees_setup
+from booking.access import finds_clients, sees_board, sees_setup
 from clients.models import User
 
 
@@ -49,6 +49,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
     (
         _("People"),
         [
+            Entry(_("Find a client"), "admin:find_client", is_for=finds_clients),
             Entry(_("Clients"), "admin:clients_client_changelist"),
             Entry(_("Therapists"), "admin:therapists_therapist_changelist"),
         ],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board, setup
+from booking.admin import board, find, setup
 from booking.admin.walk_in import walk_in
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -16,4 +16,5 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/csv/", board.day_as_csv, "board_csv"),
     ("walk-in/", walk_in, "walk_in"),
     ("ready/", setup.check, "setup_check"),
+    ("find/", find.find_client, "find_client"),
 ]

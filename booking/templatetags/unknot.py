@@ -9,6 +9,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -161,6 +162,21 @@ def short_name(value: str) -> str:
     """Ada O., of Ada Okafor"""
     first, *others = value.split() or [value]
     return f"{first} {others[-1][0]}." if others else first
+
+
+@register.filter
+def marked(value: str, typed: str) -> SafeString:
+    """A name in which what was typed is marked, whatever its case and accents; unmarked where it is only like it."""
+    words = sorted(map(re.escape, map(_plain, re.findall(r"\w+", typed))), key=len, reverse=True)
+    found = re.finditer("|".join(words), _plain(value)) if words else ()
+    ends = [0, *(end for match in found for end in match.span()), len(value)]
+    parts = enumerate(value[start:end] for start, end in pairwise(ends))
+    return format_html_join("", "{}", ((format_html("<mark>{}</mark>", part) if at % 2 else part,) for at, part in parts))
+
+
+def _plain(text: str) -> str:
+    """Without case and accents, letter by letter, so that each keeps its place."""
+    return "".join(normalize("NFD", letter)[0].lower()[0] for letter in text)
 
 
 @register.filter

@@ -1,0 +1,51 @@
+"""The desk finds whoever is on the phone: while typing, without script, and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission
+from playwright.sync_api import expect
+
+from tests.booking.test_find_client import RIGHTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def desk(signed_in, practice, book_series):
+    book_series(3)
+    practice.finn.user_permissions.set(Permission.objects.filter(codename__in=RIGHTS))
+    return lambda **options: signed_in(practice.finn, **options)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_whoever_is_on_the_phone_appears_while_the_name_is_typed(desk, width, scheme):
+    visitor = desk(width=width, scheme=scheme)
+    visitor.open("/desk/")
+    visitor.page.get_by_role("link", name="Find a client").click()
+    box = visitor.page.get_by_role("searchbox", name="Name, e-mail or the end of a phone number")
+    expect(box).to_be_focused()
+
+    box.press_sequentially("okafro")
+
+    row = visitor.page.get_by_role("main").get_by_role("listitem").filter(has_text="Ada Okafor")
+    expect(row).to_contain_text("Tue 9 Mar, 9:00, Tess Oduya, 1 of 3")
+    expect(visitor.page.locator("#found-said")).to_contain_text("1 client.")
+    expect(box).to_be_focused()
+    visitor.look("Find a client")
+
+    row.get_by_role("link", name="Book Ada Okafor").click()
+    expect(visitor.page.locator("#id_client")).to_contain_text("Ada Okafor")
+
+
+def test_nobody_is_found_without_script_and_it_says_so(desk):
+    visitor = desk(script=False, width=360)
+    visitor.open("/desk/find/")
+    visitor.page.get_by_role("searchbox", name="Name").fill("xyzzy")
+
+    visitor.press("Find")
+
+    expect(visitor.page.get_by_role("heading", name="No client matches “xyzzy”")).to_be_visible()
+    visitor.page.get_by_role("searchbox", name="Name").fill("0018")
+    visitor.press("Find")
+    expect(visitor.page.get_by_role("link", name="Move next Ada Okafor")).to_be_visible()
