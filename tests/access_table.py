@@ -117,6 +117,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # the desk's own pages: whoever is not staff is asked to sign in as such; Finn, with no right to see sessions, sees none
     "admin:index": AT_THE_DESK | {"finn": (200, 200), "robin": (200, 405)},
     "admin:board_print": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    "admin:lists": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    # what is posted there names no list
+    "admin:lists_act": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
     "admin:board_csv": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     # what is posted there names no step
     "admin:board_step": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board
+from booking.admin import board, lists
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/step/", board.take_step, "board_step"),
     ("day/undo/", board.undo, "board_undo"),
     ("day/print/", board.day_on_paper, "board_print"),
     ("day/csv/", board.day_as_csv, "board_csv"),
+    ("to-do/", lists.to_do, "lists"),
+    ("to-do/act/", lists.act, "lists_act"),
 ]
