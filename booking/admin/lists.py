@@ -111,12 +111,14 @@ def _context(request: HttpRequest, shown: Shown) -> dict[str, Any]:
     lists = [Worklist(work, shown.asked) for work in lists_seen(request.user)]
     asked_for = next((each for each in lists if each.work == shown.work), None)
     opened = asked_for or next((each for each in lists if each.count), lists[0])
+    rows = opened.rows(SHOWN)
     act = ACTS[opened.work] if acts_on(request.user, opened.work) else None
     return {
         "shown": shown,
         "lists": [(each, shown.query(each.work)) for each in lists],
         "opened": opened,
-        "rows": [(row, _address(opened.work, row, shown)) for row in opened.rows(SHOWN)],
+        "rows": [(row, _address(opened.work, row, shown)) for row in rows],
+        "has_states": any(row.state or row.until for row in rows),
         "limit": SHOWN,
         "most_weeks": MOST_WEEKS,
         "act": act,

@@ -218,6 +218,16 @@ class TestPage:
         }
         assert [desk.get(address).status_code for address in addresses.values()] == [200, 200, 200]
 
+    def test_an_offer_says_until_when_it_can_be_accepted(self, desk, practice):
+        days = {"earliest_on": TUESDAY, "latest_on": TUESDAY}
+        waiting = wish(client=practice.ada, treatment=practice.treatment, by=None, now=EVENING, **days)
+        offer = offer_by_hand(waiting, therapist=practice.jonas, starts_at=NINE + 5 * HOUR, by=practice.finn, now=EVENING)
+
+        html = page(desk, "offered").content.decode()
+
+        assert f'can be accepted until <time datetime="{offer.expires_at.isoformat(timespec="minutes")}">' in html
+        assert reverse("admin:booking_offer_change", args=[offer.pk]) in html
+
     def test_the_weeks_are_asked_on_the_page(self, desk, practice):
         AppointmentFactory(
             client=practice.ada,
