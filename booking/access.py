@@ -36,6 +36,7 @@ from booking.models.flag import SessionFlagQuerySet
 from booking.models.waitlist import WaitlistQuerySet
 from booking.services.intake import OPEN
 from booking.services.policy import OVERRIDE
+from booking.worklists import Work
 from clients.access import client_of
 from clients.models import Client, User
 from therapists.models import Photo, Therapist
@@ -46,6 +47,20 @@ SEE_SESSIONS = "booking.view_appointment"
 CHANGE_SESSIONS = "booking.change_appointment"
 ADD_SESSIONS = "booking.add_appointment"
 SEE_CLIENTS = "clients.view_client"
+#: What the lists to work off ask for, beyond looking at sessions, to be seen.
+SEE_LISTS = {
+    Work.BROKEN: "booking.view_repair",
+    Work.OFFERED: "booking.view_offer",
+    Work.UNDELIVERED: "booking.view_notification",
+    Work.ENDING: "clients.view_client",
+    Work.UNSEEN: "clients.view_client",
+}
+#: Those with something to do to many rows at once, and what that asks for.
+ACT_ON_LISTS = {
+    Work.UNCONFIRMED: CHANGE_SESSIONS,
+    Work.FORM: "booking.change_notification",
+    Work.UNDELIVERED: "booking.change_notification",
+}
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
 #: For how many sessions one browser remembers that it books the next ones.
@@ -304,6 +319,16 @@ def runs_board(user: User | AnonymousUser) -> bool:
 def takes_walk_ins(user: User | AnonymousUser) -> bool:
     """Whether somebody books for whoever stands at the desk: staff who may book, and may lift the notice."""
     return user.is_active and user.is_staff and user.has_perms([ADD_SESSIONS, OVERRIDE])
+
+
+def lists_seen(user: User | AnonymousUser) -> list[Work]:
+    """The lists to work off that somebody sees: on the board's terms, and each with the right to see what is on it."""
+    return [work for work in Work if sees_board(user) and user.has_perm(SEE_LISTS.get(work, SEE_SESSIONS))]
+
+
+def acts_on(user: User | AnonymousUser, work: Work) -> bool:
+    """Whether somebody may do to many rows of a list at once what can be done there."""
+    return work in ACT_ON_LISTS and work in lists_seen(user) and user.has_perm(ACT_ON_LISTS[work])
 
 
 def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:

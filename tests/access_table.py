@@ -126,6 +126,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:walk_in": AT_THE_DESK | {"finn": (403, 403), "robin": (200, 422)},
     "admin:setup_check": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     "admin:board_print": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    "admin:lists": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    # what is posted there names no list
+    "admin:lists_act": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
     "admin:board_csv": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     # what is posted there names no step
     "admin:board_step": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},

@@ -40,6 +40,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
         _("Day"),
         [
             Entry(_("Day board"), "admin:index", is_for=sees_board),
+            Entry(_("To do"), "admin:lists", is_for=sees_board),
             Entry(_("Waiting list"), "admin:booking_waitlistentry_changelist"),
             Entry(_("Offers out"), "admin:booking_offer_changelist", "state__exact=open"),
             Entry(_("Repairs"), "admin:booking_repair_changelist"),

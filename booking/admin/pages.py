@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board, find, setup
+from booking.admin import board, find, lists, setup
 from booking.admin.walk_in import walk_in
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -17,4 +17,6 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("walk-in/", walk_in, "walk_in"),
     ("ready/", setup.check, "setup_check"),
     ("find/", find.find_client, "find_client"),
+    ("to-do/", lists.to_do, "lists"),
+    ("to-do/act/", lists.act, "lists_act"),
 ]
