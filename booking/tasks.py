@@ -13,7 +13,7 @@ from booking.services.asking import clients_here_since
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
-from booking.services.notes import forget_notes
+from booking.services.notes import forget_notes, lock_unsigned
 from booking.services.repairs import NIGHTLY, keep_promises, lapse_repairs
 from booking.services.retention import purge_copies
 from booking.services.waitlist import lapse_offers, offer_freed
@@ -72,6 +72,11 @@ def weigh_answers() -> None:
 @shared_task
 def escalate_decisions() -> None:
     escalate(timezone.now())
+
+
+@shared_task
+def lock_unsigned_notes() -> None:
+    lock_unsigned(timezone.now())
 
 
 @shared_task

@@ -36,6 +36,11 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "lock unsigned notes": {
+        "task": "booking.tasks.lock_unsigned_notes",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "check promises": {"task": "booking.tasks.check_promises", "schedule": crontab(hour="2", minute="40")},
     "forget old answers": {
         "task": "booking.tasks.forget_old_answers",

@@ -1,4 +1,4 @@
-"""What a therapist wrote about a session: sealed, kept version by version, locked some hours after it was signed."""
+"""What a therapist wrote about a session: sealed, kept version by version, locked some hours after it was signed or left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from clients.fields import SealedField
@@ -21,7 +21,8 @@ NOTES_STAY = ("booking.Note:signed_stays", "booking.NoteVersion:stays", "booking
 class Note(models.Model):
     """The note of one session. What it says stands in its versions; once locked, in its addenda as well.
 
-    It is signed once. Until ``locks_at`` it can still be corrected, by one more version under the same signature.
+    It is signed once. Until ``locks_at`` it can still be corrected, by one more version under the same signature. One that
+    nobody signs is locked as well in the end (booking.services.notes); it can be signed afterwards, as it is.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -41,10 +42,14 @@ class Note(models.Model):
         verbose_name_plural = _("notes")
         constraints = [
             models.CheckConstraint(
-                condition=Q(signed_at=None, locks_at=None, signed_name="")
-                | Q(signed_at__isnull=False, locks_at__gte=F("signed_at")) & ~Q(signed_name=""),
+                condition=Q(signed_at=None, signed_name="")
+                | Q(signed_at__isnull=False, locks_at__isnull=False) & ~Q(signed_name=""),
                 name="note_signed_with_name_and_lock",
             ),
+        ]
+        indexes = [
+            # notes that nothing locks yet, for what locks them
+            models.Index(fields=["appointment"], condition=Q(locks_at=None), name="note_not_locking"),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -56,8 +61,9 @@ class Note(models.Model):
                         RAISE EXCEPTION 'a note stays' USING ERRCODE = 'check_violation';
                     END IF;
                     IF NEW.appointment_id <> OLD.appointment_id
-                        OR OLD.signed_at IS NOT NULL AND ROW(NEW.signed_at, NEW.signed_name, NEW.locks_at)
-                            IS DISTINCT FROM ROW(OLD.signed_at, OLD.signed_name, OLD.locks_at) THEN
+                        OR OLD.locks_at IS NOT NULL AND NEW.locks_at IS DISTINCT FROM OLD.locks_at
+                        OR OLD.signed_at IS NOT NULL AND ROW(NEW.signed_at, NEW.signed_name)
+                            IS DISTINCT FROM ROW(OLD.signed_at, OLD.signed_name) THEN
                         RAISE EXCEPTION 'a signed note stays signed and locked' USING ERRCODE = 'check_violation';
                     END IF;
                     RETURN NEW;

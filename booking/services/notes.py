@@ -11,7 +11,7 @@ from uuid import UUID
 import pgtrigger
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from booking.enums import AppointmentStatus
 from booking.exceptions import NoteChanged, NoteLocked, NoteStillOpen, NothingToSign, SessionAhead
@@ -96,6 +96,7 @@ def save_note(session: Appointment, text: NoteText, *, seen: int, writer: UUID, 
 def sign_note(session: Appointment, *, by: User, now: datetime) -> Note:
     """Sign what was saved last, once the session has begun; NOTES_LOCK_HOURS later it locks. Signed again it stays as it was.
 
+    One that is locked already, because nobody had signed it, is signed as it is and stays locked.
     Raises NothingToSign, SessionAhead, and NoConsent once the client withdrew.
     """
     _require_consent(session)
@@ -106,9 +107,29 @@ def sign_note(session: Appointment, *, by: User, now: datetime) -> Note:
         raise SessionAhead
     if note.signed_at is None:
         note.signed_at, note.signed_by, note.signed_name = now, by, str(by)
-        note.locks_at = now + timedelta(hours=settings.NOTES_LOCK_HOURS)
+        note.locks_at = note.locks_at or now + timedelta(hours=settings.NOTES_LOCK_HOURS)
         note.save(update_fields=["signed_at", "signed_by", "signed_name", "locks_at"])
     return note
+
+
+@transaction.atomic
+def lock_unsigned(now: datetime) -> int:
+    """Lock what nobody signed, NOTES_LOCK_HOURS after its last change and the end of its session; say how many. Waits for nobody.
+
+    A note that says nothing stays open: there is nothing to keep as it is.
+    """
+    limit = now - timedelta(hours=settings.NOTES_LOCK_HOURS)
+    changed_since = NoteVersion.objects.filter(note=OuterRef("pk"), saved_at__gt=limit)
+    left = Note.objects.filter(~Exists(changed_since), locks_at=None, appointment__ends_at__lte=limit)
+    notes = left.select_for_update(skip_locked=True, of=("self",))
+    locked = [note.pk for note in notes if _is_left(note, limit)]
+    return Note.objects.filter(pk__in=locked).update(locks_at=now)
+
+
+def _is_left(note: Note, limit: datetime) -> bool:
+    """Whether something stands in it that was saved at the ``limit`` at the latest; asked again now that nobody can save."""
+    latest = note.versions.first()
+    return latest is not None and latest.saved_at <= limit and not NoteText.of(latest).is_empty
 
 
 @transaction.atomic

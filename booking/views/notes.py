@@ -86,6 +86,11 @@ class Page:
         """Whether this person goes on writing it."""
         return self.is_theirs and not self.is_locked
 
+    @property
+    def may_sign_late(self) -> bool:
+        """Whether it locked before this person signed it."""
+        return self.is_theirs and self.is_locked and self.note is not None and self.note.signed_at is None
+
     @cached_property
     def latest(self) -> NoteVersion | None:
         return self.note.versions.first() if self.note else None
@@ -109,6 +114,7 @@ class Page:
             "note": self.note,
             "is_locked": self.is_locked,
             "is_theirs": self.is_theirs,
+            "may_sign_late": self.may_sign_late,
             "lock_hours": settings.NOTES_LOCK_HOURS,
             "latest": self.latest,
         }
@@ -185,6 +191,9 @@ def _reading(
 def _written(page: Page) -> HttpResponse:
     if not page.is_theirs:
         raise Http404
+    if page.request.POST.get("do") == "sign-locked":
+        _sign(page)
+        return redirect("booking:note", page.session.pk)
     form, by_itself = NoteForm(page.request.POST, regions=body()), page.request.POST.get("do") == "keep"
     if not form.is_valid():
         return _refused(_not_valid(form), status=422) if by_itself else _form(page, form, status=422)

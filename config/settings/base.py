@@ -208,7 +208,7 @@ INTAKE_ASK_DAYS = env.int("INTAKE_ASK_DAYS", default=3)
 INTAKE_FOLLOW_UP_DAYS = env.int("INTAKE_FOLLOW_UP_DAYS", default=14)
 INTAKE_KEEP_YEARS = env.int("INTAKE_KEEP_YEARS", default=7)
 INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
-# for how long a signed note can still be corrected
+# for how long a signed note can still be corrected, and one that nobody signs still be written
 NOTES_LOCK_HOURS = env.int("NOTES_LOCK_HOURS", default=24)
 
 # One line of JSON an event or request, with the request's id; no bodies, no query strings, no names.

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from booking.enums import AppointmentStatus
 from booking.models import Addendum, Appointment, Note, NoteTemplate, NoteVersion, NoteView
-from booking.services.notes import NoteText, Point, save_note, sign_note
+from booking.services.notes import NoteText, Point, lock_unsigned, save_note, sign_note
 from clients.services.consents import withdraw_health_data
 from tests.booking.conftest import NINE, fill_in
 from tests.booking.test_my_sessions import text
@@ -285,6 +285,48 @@ class TestALockedNote:
         said = text(desk.get(page_of(locked, "note_versions")))
 
         assert "Version 1 Tess Oduya · Subjective, Plan, Treated points, Pain, 0 to 10 Read it" in said
+
+
+class TestANoteLockedUnsigned:
+    @pytest.fixture
+    def locked(self, desk, session, tess, clock):
+        write(session, tess)
+        clock.move_to(TEN + DAY)
+        lock_unsigned(TEN + DAY)
+        desk.force_login(tess)
+        return session
+
+    def test_says_so_wherever_it_is_shown(self, desk, locked):
+        said = text(desk.get(page_of(locked)))
+        assert "Locked, not signed" in said
+        assert "Nobody signed it, so it locked by itself Wed 10 Mar, 10:00 ." in said
+        assert "Sleeps better." in said
+        assert "Not signed. Locked 10 March 2027, 10:00." in text(desk.get(page_of(locked, "note_print")))
+        assert "locked, not signed Read and sign" in text(desk.get(reverse("booking:notes")))
+
+    def test_is_signed_as_it_is_and_leaves_the_list(self, desk, locked):
+        answer = desk.post(page_of(locked), {"do": "sign-locked"})
+
+        assert answer["Location"] == page_of(locked)
+        said = text(desk.get(page_of(locked)))
+        assert "Signed by Tess Oduya, Wed 10 Mar, 10:00 ; locked since Wed 10 Mar, 10:00 ." in said
+        assert "Sign as it is" not in said
+        assert "Every note is signed" in text(desk.get(reverse("booking:notes")))
+
+    def test_what_was_typed_before_the_press_is_not_lost(self, desk, locked):
+        answer = post(desk, locked, do="sign", seen=1, plan="Typed meanwhile.")
+
+        assert answer.status_code == 409
+        assert "Typed meanwhile." in text(answer)
+        assert Note.objects.get().signed_at is None
+
+    def test_is_signed_by_nobody_who_only_reads_it(self, locked, book, jonas, practice):
+        book(therapist=practice.jonas, starts_at=NINE + timedelta(days=7), now=timezone.now())
+        browser = signed_in(jonas)
+
+        assert "Sign as it is" not in text(browser.get(page_of(locked)))
+        assert browser.post(page_of(locked), {"do": "sign-locked"}).status_code == 404
+        assert Note.objects.get().signed_at is None
 
 
 class TestWhoReads:

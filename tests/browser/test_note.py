@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from booking.models import NoteVersion
-from booking.services.notes import NoteText, Point, save_note, sign_note
+from booking.services.notes import NoteText, Point, lock_unsigned, save_note, sign_note
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -104,6 +104,23 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
             tess.page.get_by_role("link", name=link).click()
             tess.look(heading)
             tess.page.get_by_role("link", name="Back to the note").click()
+
+
+@WIDTHS
+def test_a_note_that_locked_before_it_was_signed_says_so_and_is_signed_as_it_is(signed_in, with_form, session, width, scheme):
+    said = NoteText(subjective="Sleeps better.", points=(Point("CALF_L", 5),))
+    save_note(session, said, seen=0, writer=uuid4(), by=with_form.tess.user, now=timezone.now())
+
+    with time_machine.travel(session.ends_at + timedelta(days=2)):
+        lock_unsigned(timezone.now())
+        tess = signed_in(with_form.tess.user, width=width, scheme=scheme)
+        tess.open("/therapist/notes/")
+        tess.look("Notes to finish")
+        tess.page.get_by_role("link", name="Read and sign").click()
+        expect(tess.page.get_by_text("Locked, not signed")).to_be_visible()
+        tess.look("Ada Okafor")
+        press(tess, "Sign as it is")
+        expect(tess.page.get_by_text("Signed and locked")).to_be_visible()
 
 
 @WIDTHS

@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from booking.exceptions import NoteChanged, NoteLocked, NoteStillOpen, NothingToSign, SessionAhead
 from booking.models import Addendum, Note, NoteTemplate, NoteVersion, NoteView
+from booking.services.changes import Move, move_sessions
 from booking.services.notes import (
     NoteText,
     Point,
@@ -20,6 +21,7 @@ from booking.services.notes import (
     copy_forward,
     forget_notes,
     last_note,
+    lock_unsigned,
     read_note,
     save_note,
     sign_note,
@@ -164,6 +166,103 @@ class TestSigning:
         with pytest.raises(NoteLocked):
             write(replace(SAID, plan="Too late."), seen=2, now=TEN + DAY)
         assert NoteVersion.objects.count() == 2
+
+
+class TestLeftUnsigned:
+    """Nobody signed it: it locks as well, so that a note never stays open for good."""
+
+    def test_it_locks_a_day_after_its_last_change(self, write):
+        write()
+        last_change = TEN + timedelta(hours=5)
+        write(replace(SAID, plan="More."), seen=1, now=last_change)
+
+        early, on_time = lock_unsigned(last_change + DAY - timedelta(seconds=1)), lock_unsigned(last_change + DAY)
+
+        note = Note.objects.get()
+        assert (early, on_time, note.locks_at) == (0, 1, last_change + DAY)
+        assert (note.signed_at, note.signed_name) == (None, "")
+        with pytest.raises(NoteLocked):
+            write(replace(SAID, plan="Too late."), seen=2, now=last_change + DAY)
+
+    def test_not_before_its_session_was_over_for_as_long(self, write, session):
+        write(now=NINE - 3 * DAY)
+
+        assert lock_unsigned(session.ends_at + DAY - timedelta(seconds=1)) == 0
+        assert lock_unsigned(session.ends_at + DAY) == 1
+
+    def test_what_was_prepared_for_a_session_that_moved_on_stays_open(self, write, session, practice, now):
+        write(now=NINE - 3 * DAY)
+        move_sessions([Move(session, practice.tess.pk, NINE + 2 * DAY)], by=practice.finn, now=now)
+
+        assert lock_unsigned(NINE + 2 * DAY) == 0
+
+    def test_what_says_nothing_stays_open(self, write):
+        page = uuid4()
+        write(writer=page)
+        write(NoteText(), seen=1, writer=page)
+
+        assert lock_unsigned(TEN + 9 * DAY) == 0
+        assert write(seen=2, writer=page, now=TEN + 9 * DAY).number == 3
+
+    def test_what_is_signed_keeps_the_time_at_which_it_locks(self, signed):
+        assert lock_unsigned(TEN + 9 * DAY) == 0
+        assert Note.objects.get().locks_at == TEN + DAY
+
+    def test_the_hours_are_the_practices_choice(self, write, settings):
+        settings.NOTES_LOCK_HOURS = 2
+        write()
+
+        assert lock_unsigned(TEN + timedelta(hours=2)) == 1
+
+    def test_it_takes_addenda(self, write, tess):
+        write()
+        lock_unsigned(TEN + DAY)
+
+        add_addendum(Note.objects.get(), "Rang.", by=tess, now=TEN + DAY)
+
+        assert Addendum.objects.get().text == "Rang."
+
+    def test_it_is_signed_afterwards_as_it_is_and_stays_locked(self, write, session, tess):
+        write()
+        lock_unsigned(TEN + DAY)
+
+        note = sign_note(session, by=tess, now=TEN + 3 * DAY)
+
+        note.refresh_from_db()
+        assert (note.signed_at, note.locks_at) == (TEN + 3 * DAY, TEN + DAY)
+        with pytest.raises(NoteLocked):
+            write(replace(SAID, plan="Too late."), seen=1, now=TEN + 3 * DAY)
+
+    def test_the_database_never_opens_it_again(self, write):
+        write()
+        lock_unsigned(TEN + DAY)
+
+        for locks_at in (None, TEN + 9 * DAY):
+            with refused("stays signed and locked"), transaction.atomic():
+                Note.objects.update(locks_at=locks_at)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_one_that_is_being_saved_is_passed_by(self, write):
+        write()
+        saving, looked = threading.Event(), threading.Event()
+
+        def save():
+            try:
+                with transaction.atomic():
+                    Note.objects.select_for_update().get()
+                    saving.set()
+                    looked.wait(timeout=30)
+            finally:
+                connection.close()
+
+        other = threading.Thread(target=save)
+        other.start()
+        saving.wait(timeout=30)
+        while_saving = lock_unsigned(TEN + DAY)
+        looked.set()
+        other.join()
+
+        assert (while_saving, lock_unsigned(TEN + DAY)) == (0, 1)
 
 
 class TestAddenda:
