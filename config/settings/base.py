@@ -211,6 +211,9 @@ INTAKE_KEEP_DRAFTS_DAYS = env.int("INTAKE_KEEP_DRAFTS_DAYS", default=30)
 # for how long a signed note can still be corrected, and one that nobody signs still be written
 NOTES_LOCK_HOURS = env.int("NOTES_LOCK_HOURS", default=24)
 
+# base64 of 32 random bytes: seals what `manage.py backup` writes; nothing else needs it
+BACKUP_KEY = env("BACKUP_KEY", default="")
+
 # One line of JSON an event or request, with the request's id; no bodies, no query strings, no names.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 structlog.configure(

@@ -5,10 +5,10 @@ import time_machine
 
 from booking.models import Notification
 from config import celery
-from tests.booking.conftest import book
+from tests.booking.conftest import book, few_medicines, intake
 from tests.booking.notifications.conftest import sink, unused_port
 
-__all__ = ["book", "sink", "unused_port"]  # fixtures
+__all__ = ["book", "few_medicines", "intake", "sink", "unused_port"]  # fixtures
 
 
 @pytest.fixture
