@@ -527,7 +527,7 @@ class TestPermissions:
     def test_the_navigation_lists_just_what_somebody_may_see(self, desk, finn, practice):
         links = {link["word"] for _word, group in page(desk).context["navigation"]["groups"] for link in group}
 
-        assert links == {"Day board", "Waiting list", "Appointments", "Clients"}
+        assert links == {"Day board", "To do", "Waiting list", "Appointments", "Find a client", "Clients"}
 
     def test_whoever_may_see_everything_finds_every_model_once(self, client, practice, at):
         client.force_login(UserFactory(email="robin@example.org", is_staff=True, is_superuser=True))
@@ -537,7 +537,7 @@ class TestPermissions:
         found = [link["path"] for _word, group in navigation["groups"] for link in group]
         found += [model["admin_url"] for app in navigation["rest"] for model in app["models"]]
         lists = [reverse(f"admin:{each._meta.app_label}_{each._meta.model_name}_changelist") for each in admin.site._registry]
-        own = [reverse("admin:index"), reverse("admin:setup_check")]
+        own = [reverse(f"admin:{name}") for name in ("index", "lists", "find_client", "setup_check")]
         assert sorted(found) == sorted([*lists, *own])
 
 
