@@ -26,11 +26,11 @@ PAST = 1_000_000
 MANY = """
 INSERT INTO booking_appointment (
     id, client_id, therapist_id, treatment_id, room_id, status, zone, local_date, local_time, starts_at, ends_at,
-    blocked_from, blocked_until, price, sequence, moves, created_at
+    blocked_from, blocked_until, price, sequence, moves, is_length_by_hand, created_at
 )
 SELECT gen_random_uuid(), client_id, therapist_id, treatment_id, room_id, 'done', zone, local_date, local_time,
        starts_at - n * INTERVAL '7 days', ends_at - n * INTERVAL '7 days',
-       blocked_from - n * INTERVAL '7 days', blocked_until - n * INTERVAL '7 days', price, 0, 0, created_at
+       blocked_from - n * INTERVAL '7 days', blocked_until - n * INTERVAL '7 days', price, 0, 0, false, created_at
 FROM booking_appointment CROSS JOIN generate_series(1, %s) AS n
 """
 
