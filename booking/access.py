@@ -101,8 +101,8 @@ def comes_after(request: HttpRequest, hold: Hold) -> Appointment | None:
 
 
 def series_extended(request: HttpRequest, hold: Hold) -> Series | None:
-    """The series that goes on with what is held: of the session it comes after, where that gives the same treatment."""
-    after = comes_after(request, hold)
+    """The series that goes on with a held course: of the session it comes after, where that gives the same treatment."""
+    after = comes_after(request, hold) if hold.plan else None
     return after.series if after and after.series and after.series.treatment_id == hold.treatment_id else None
 
 

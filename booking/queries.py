@@ -112,7 +112,7 @@ def availability(
     overriding: bool = False,
     length: timedelta | None = None,
     lasting: timedelta | None = None,
-    besides: Sequence[datetime] = (),
+    besides: Sequence[tuple[datetime, timedelta]] = (),
 ) -> Offers:
     """Every start offered from ``first`` to ``last`` (local dates, both inclusive).
 
@@ -122,8 +122,8 @@ def availability(
     time counts as free of them; ``daily``: in a daily course. ``overriding`` lifts the soft rules: notice, horizon, daily caps,
     skill and who treats whom. ``length`` is for a session placed by hand: it lasts just so long, may start at any minute of the
     working hours, and neither notice nor horizon binds it. ``lasting`` is for one whose length was set by hand before: it lasts
-    just so long, and every other rule binds it. ``besides`` are starts of the same treatment that each of the therapists is to
-    give as well.
+    just so long, and every other rule binds it. ``besides`` are starts and lengths of sessions of the same treatment that
+    each of the therapists is to give as well.
     """
     asking = Asking(
         treatment, first, last, now, therapists, client, ignoring, moving, daily, overriding, length, lasting, besides
@@ -249,7 +249,7 @@ class Asking:
     overriding: bool = False
     length: timedelta | None = None
     lasting: timedelta | None = None
-    besides: Sequence[datetime] = ()
+    besides: Sequence[tuple[datetime, timedelta]] = ()
 
     @property
     def fixed_length(self) -> timedelta | None:
@@ -402,14 +402,14 @@ def _taken(
             revision = number
         else:
             busy.append(Busy(known.ids.get(therapist), known.ids.get(room), *(_minutes(column) for column in columns)))
-    busy += [_given_besides(treatment, person, minute_of(start)) for person in people for start in asking.besides]
+    busy += [_given_besides(treatment, person, *session) for person in people for session in asking.besides]
     busy += [Busy(None, room, [begin - reach], [end + reach]) for room in treatment.rooms if room not in known.rooms]
     own = _own_sessions(asking.client, values, {*asking.ignoring, *asking.moving}) if asking.client else []
     return busy, own, revision
 
 
-def _given_besides(treatment: slots.Treatment, therapist: UUID, start: int) -> Busy:
-    end = start + treatment.length
+def _given_besides(treatment: slots.Treatment, therapist: UUID, starts_at: datetime, length: timedelta) -> Busy:
+    start, end = minute_of(starts_at), minute_of(starts_at + length)
     footprint = [start - treatment.preparation], [end + treatment.turnaround]
     return Busy(therapist, None, *footprint, [start], [end], [treatment.firm])
 

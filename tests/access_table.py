@@ -100,7 +100,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # her set-up: an empty form is wrong where something has to be there
     "booking:profile": TESS_ONLY_READ,
     "booking:profile_about": HER_FORM | {"tess": (200, 422)},
-    "booking:profile_work": HER_FORM | {"tess": (200, 422)},
+    "booking:profile_treatments": HER_FORM | {"tess": (200, 422)},
     "booking:profile_limits": HER_FORM | {"tess": (200, 422)},
     "booking:profile_mails": HER_FORM | {"tess": (200, 302)},
     "booking:photo": dict.fromkeys(PEOPLE, (404, 405)),  # of a picture that never was

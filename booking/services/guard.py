@@ -177,8 +177,9 @@ def _require_together(
         alike[choice.therapist_id, choice.starts_at.astimezone(treatment.location.tz).date()].append(choice)
     for (therapist, day), some in alike.items():
         for choice in some[1:]:
-            others = [each.starts_at for each in some if each is not choice]
+            others = [(each.starts_at, each.lasting or treatment.length) for each in some if each is not choice]
             asker: dict[str, Any] = {"now": now, "client": client.pk if client else None, "ignoring": ignoring}
+            asker["lasting"] = choice.lasting
             left = availability(treatment.pk, first=day, last=day, therapists=[therapist], besides=others, **asker)
             if (therapist, minute_of(choice.starts_at)) not in left:
                 raise SlotTaken(choice=choice, why=(Why(Rule.CAP_REACHED),))

@@ -222,8 +222,9 @@ def _one_at_a_time(owner: str) -> None:
 
 
 def _booked(request: BookingRequest, *, repeated: bool) -> Booked:
-    appointments = list(request.appointments.order_by("starts_at"))
-    return Booked(request, appointments, Series.objects.filter(request=request).first(), repeated)
+    appointments = list(request.appointments.select_related("series", "hold").order_by("starts_at"))
+    of_course = (each.series for each in appointments if each.hold is not None and each.hold.plan)
+    return Booked(request, appointments, next(of_course, None), repeated)
 
 
 def _series(hold: Hold, client: Client, request: BookingRequest, now: datetime) -> Series:

@@ -62,10 +62,10 @@ def about(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
-def work(request: HttpRequest) -> HttpResponse:
+def treatments(request: HttpRequest) -> HttpResponse:
     """Treatments, areas and pressures."""
     data = request.POST if request.method == "POST" else None
-    return _answer(request, "booking/profile_work.html", lambda own: WorkForm(data, instance=own))
+    return _answer(request, "booking/profile_treatments.html", lambda own: WorkForm(data, instance=own))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

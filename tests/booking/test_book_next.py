@@ -13,10 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.engine.planner import Start
+from booking.engine.recurrence import Course, Phase, Weekly
 from booking.enums import HoldState, NotificationKind, Scope
 from booking.models import Appointment, Hold, Notification, Series
 from booking.services.changes import sessions_in
+from booking.services.holds import book_hold
 from booking.services.replan import First, replan
+from booking.services.series import hold_course
 from clients.services.consents import health_data_question, record_agreement, withdraw_health_data
 from tests.booking.conftest import NINE
 from tests.booking.test_my_sessions import text
@@ -136,6 +139,27 @@ class TestASeriesThatGoesOn:
         assert [each.position for each in series.appointments.order_by("starts_at")] == [1, 2, 3, 4, 5, 6, 7]
         assert [each.position for each in series.planned_dates.all()] == [1, 2, 3, 4, 5, 6, 7]
         assert all(each.appointment.position == each.position for each in series.planned_dates.all())
+
+    def test_is_lengthened_once_where_it_is_pressed_twice(self, book_series, practice, now):
+        series = book_series(4).series
+        weekly = Course((NINE + 4 * WEEK).date(), (Phase(Weekly((1,)), count=3),), (540,), (practice.tess.pk,))
+        hold = hold_course(weekly, practice.treatment, owner="Tess", now=now, client=practice.ada)
+        press = {"client": practice.ada, "key": uuid4(), "by": practice.finn, "now": now, "extending": series}
+
+        first, second = book_hold(hold, **press), book_hold(hold, **press)
+
+        assert (first.series, second.series, second.repeated) == (series, series, True)
+        assert series.appointments.count() == 7
+        assert len(Course.from_json(series.course).wishes) == 7
+
+    def test_a_single_session_does_not_lengthen_it(self, hers, ask, book_series):
+        series = book_series(4).series
+        ask(series.appointments.first(), on=(NINE + 4 * WEEK).date().isoformat())
+
+        confirm(hers, {"Location": reverse("booking:you", args=[Hold.objects.get(state=HoldState.LIVE).pk])})
+
+        assert series.appointments.count() == 4
+        assert Appointment.objects.real().filter(series=None, starts_at=NINE + 4 * WEEK - timedelta(hours=1)).exists()
 
     def test_is_told_of_in_a_confirmation_of_its_own(self, lengthened, practice):
         series, _page = lengthened()

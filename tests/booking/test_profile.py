@@ -126,15 +126,15 @@ class TestWhatSheGives:
         elsewhere = TreatmentFactory(location=LocationFactory(name="Harbour"))
         posted = {"least_pressure": "3", "most_pressure": "7", "areas": ["NECK"]}
 
-        assert hers.post(reverse("booking:profile_work"), posted | {"treatments": [elsewhere.pk]}).status_code == 422
-        assert hers.post(reverse("booking:profile_work"), posted | {"treatments": [other.pk]}).status_code == 302
+        assert hers.post(reverse("booking:profile_treatments"), posted | {"treatments": [elsewhere.pk]}).status_code == 422
+        assert hers.post(reverse("booking:profile_treatments"), posted | {"treatments": [other.pk]}).status_code == 302
 
         practice.tess.refresh_from_db()
         assert set(practice.tess.treatments.all()) == {other, retired}
         assert (practice.tess.most_pressure, practice.tess.areas) == (7, ["NECK"])
 
     def test_has_pressures_in_order(self, hers, practice):
-        answer = hers.post(reverse("booking:profile_work"), {"least_pressure": "7", "most_pressure": "3"})
+        answer = hers.post(reverse("booking:profile_treatments"), {"least_pressure": "7", "most_pressure": "3"})
 
         assert answer.status_code == 422
         practice.tess.refresh_from_db()

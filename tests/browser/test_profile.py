@@ -71,7 +71,7 @@ def test_a_policy_without_a_reason_is_refused_beside_its_field(signed_in, with_f
 
 def test_what_she_gives_and_what_is_mailed(signed_in, with_form):
     hers = signed_in(with_form.tess.user)
-    hers.open("/therapist/profile/work/")
+    hers.open("/therapist/profile/treatments/")
     hers.look("What I give")
     hers.page.get_by_label("Most pressure").select_option("7")
     hers.press("Save")

@@ -8,7 +8,7 @@ import pytest
 
 from booking.exceptions import SlotTaken
 from booking.models import Hold
-from booking.services.changes import Move, move_sessions
+from booking.services.changes import ByHand, Move, move_sessions
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from tests.booking.conftest import NINE
@@ -63,6 +63,23 @@ def test_two_sessions_are_not_moved_there_together(limited, book, now):
 
     first.refresh_from_db()
     assert first.starts_at == NINE
+
+
+def test_a_length_set_by_hand_counts_with_the_others(practice, book, tess, now):
+    """Two of which one was made 50 minutes long: together more than 70 a day."""
+    limit(practice.tess, daily_minutes=70)
+    first, second = book(), book(starts_at=NINE + DAY)
+    longer = Move(first, practice.tess.pk, NINE, ByHand(timedelta(minutes=50)))
+    move_sessions([longer], by=tess, now=now, practice_initiated=True)
+    first.refresh_from_db()
+    there = NINE + 2 * DAY
+
+    moves = [Move(first, practice.tess.pk, there), Move(second, practice.tess.pk, there + timedelta(hours=1))]
+    with pytest.raises(SlotTaken):
+        move_sessions(moves, by=practice.finn, now=now)
+
+    limit(practice.tess, daily_minutes=80)
+    move_sessions(moves, by=practice.finn, now=now)
 
 
 def test_a_gentle_session_is_offered_where_firm_minutes_are_used_up(practice, book, now):
