@@ -9,9 +9,10 @@ import time_machine
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from booking.exceptions import SlotTaken
 from booking.models import Appointment, AuditEntry, Notification
 from booking.queries import moment_of
-from booking.services.walk_in import first_now
+from booking.services.walk_in import book_walk_in, first_now
 from tests.booking.conftest import fill_in
 from tests.clients.answers import medicine
 from tests.factories import ClientFactory
@@ -93,6 +94,16 @@ def test_who_does_not_treat_this_client_is_passed_by(practice, intake, few_medic
     assert soonest(practice, client=practice.ada) == (practice.jonas.pk, QUARTER)
     taken(practice, practice.jonas)
     assert soonest(practice, client=practice.ada) == (practice.jonas.pk, QUARTER + timedelta(minutes=45))
+
+
+def test_only_the_first_start_is_booked_and_not_another_that_was_asked_for(practice):
+    taken(practice, practice.tess)
+    asked = {"therapist": practice.jonas, "by": practice.finn, "now": TEN_PAST}
+
+    with pytest.raises(SlotTaken):
+        book_walk_in(practice.ada, practice.treatment, starts_at=QUARTER + timedelta(hours=1), **asked)
+
+    assert book_walk_in(practice.ada, practice.treatment, starts_at=QUARTER, **asked).therapist == practice.jonas
 
 
 def value(page):

@@ -65,6 +65,19 @@ def test_two_sessions_are_not_moved_there_together(limited, book, now):
     assert first.starts_at == NINE
 
 
+def test_a_session_that_would_join_two_rows_is_refused_though_each_has_room_for_one_more(practice, book):
+    practice.treatment.step = timedelta(minutes=5)
+    practice.treatment.save()
+    limit(practice.tess, rest_after_sessions=2, rest_minutes=45)
+    book()
+    book(client=practice.bo, starts_at=NINE + timedelta(minutes=100))
+    between, beside = NINE + timedelta(minutes=50), NINE + timedelta(minutes=155)
+
+    with pytest.raises(SlotTaken):
+        book(client=ClientFactory(), starts_at=between)
+    book(client=ClientFactory(), starts_at=beside)
+
+
 def test_a_length_set_by_hand_counts_with_the_others(practice, book, tess, now):
     """Two of which one was made 50 minutes long: together more than 70 a day."""
     limit(practice.tess, daily_minutes=70)
