@@ -123,7 +123,9 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:booked_calendar": ADA_ONLY_READ,
     # the desk's own pages: whoever is not staff is asked to sign in as such; Finn, with no right to see sessions, sees none
     "admin:index": AT_THE_DESK | {"finn": (200, 200), "robin": (200, 405)},
-    "admin:walk_in": AT_THE_DESK | {"finn": (403, 403), "robin": (200, 422)},
+    "admin:walk_in": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    # what is posted there says not what to take
+    "admin:walk_in_for": AT_THE_DESK | {"finn": (403, 403), "robin": (200, 409)},
     "admin:setup_check": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     "admin:board_print": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
     "admin:lists": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},

@@ -195,6 +195,7 @@ def address(name, world):
         "booking:offer": world.offered,
         "booking:change_away": world.leave,
         "booking:client": world.practice.ada,
+        "admin:walk_in_for": world.practice.ada,
         "booking:next": world.session,
     }
     if name == "booking:photo":

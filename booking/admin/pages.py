@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpResponseBase
 
 from booking.admin import board, find, lists, setup
-from booking.admin.walk_in import walk_in
+from booking.admin.walk_in import walk_in, walk_in_for
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/step/", board.take_step, "board_step"),
@@ -15,6 +15,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("day/print/", board.day_on_paper, "board_print"),
     ("day/csv/", board.day_as_csv, "board_csv"),
     ("walk-in/", walk_in, "walk_in"),
+    ("walk-in/<uuid:pk>/", walk_in_for, "walk_in_for"),
     ("ready/", setup.check, "setup_check"),
     ("find/", find.find_client, "find_client"),
     ("to-do/", lists.to_do, "lists"),

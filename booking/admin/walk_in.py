@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from booking.access import takes_walk_ins
 from booking.exceptions import BookingError
-from booking.models import Appointment
 from booking.queries import moment_of
 from booking.services.walk_in import book_walk_in, first_now
 from booking.templatetags.unknot import clock
@@ -41,49 +38,37 @@ class Free:
         return f"{self.treatment.pk}/{self.therapist.pk}/{self.starts_at.isoformat()}"
 
 
-class WalkInForm(forms.Form):
-    client: forms.ModelChoiceField[Client] = forms.ModelChoiceField(label=_("Client"), queryset=Client.objects.all())
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        widget = AutocompleteSelect(Appointment._meta.get_field("client"), admin.site)
-        field = cast("forms.ModelChoiceField[Client]", self.fields["client"])
-        field.widget = widget
-        widget.choices = field.choices
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 def walk_in(request: HttpRequest) -> HttpResponse:
-    """By treatment, who is free first; the button books that for the client who was chosen."""
+    """Who is free first, by treatment, and a search for whoever stands there."""
     if not takes_walk_ins(request.user):
         raise PermissionDenied
     now = timezone.now()
-    form = WalkInForm(request.POST) if request.method == "POST" else WalkInForm(initial={"client": request.GET.get("client")})
-    problem = ""
-    if form.is_bound and form.is_valid():
-        client: Client = form.cleaned_data["client"]
-        chosen = next((free for free in _free(now, client) if free.value == request.POST.get("take")), None)
+    return render(request, "admin/walk_in.html", admin.site.each_context(request) | _page(None, _free(now, None), now))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def walk_in_for(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Who is free first for this client; a button books that."""
+    if not takes_walk_ins(request.user):
+        raise PermissionDenied
+    client, now = get_object_or_404(Client, pk=pk), timezone.now()
+    free, problem = _free(now, client), ""
+    if request.method == "POST":
+        chosen = next((each for each in free if each.value == request.POST.get("take")), None)
         try:
             if chosen is not None:
                 return _booked(request, client, chosen, now)
             problem = gettext("This is not free any more, or not for this client. Here is what is free now.")
         except BookingError as refusal:
             problem = str(refusal)
-    context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "title": gettext("Walk-in"),
-        "form": form,
-        "media": form.media,
-        "free": _free(now, _known(form)),
-        "problem": problem,
-        "now": timezone.localtime(now),
-    }
-    status = 409 if problem else 422 if form.is_bound else 200
-    return render(request, "admin/walk_in.html", context, status=status)
+    context = _page(client, free, now) | {"problem": problem}
+    return render(request, "admin/walk_in.html", admin.site.each_context(request) | context, status=409 if problem else 200)
 
 
-def _known(form: WalkInForm) -> Client | None:
-    return form.cleaned_data.get("client") if form.is_bound and form.is_valid() else None
+def _page(client: Client | None, free: list[Free], now: datetime) -> dict[str, Any]:
+    title = gettext("Walk-in: %(client)s") % {"client": client.name} if client else gettext("Walk-in")
+    return {"title": title, "client": client, "free": free, "now": timezone.localtime(now)}
 
 
 def _free(now: datetime, client: Client | None) -> list[Free]:

@@ -110,10 +110,14 @@ def value(page):
     return page.content.decode().partition('name="take" value="')[2].partition('"')[0]
 
 
-def test_one_click_books_it_with_its_reason_and_the_client_is_told(desk, practice):
-    page = desk.get(reverse("admin:walk_in"), {"client": practice.ada.pk})
+def page_of(client):
+    return reverse("admin:walk_in_for", args=[client.pk])
 
-    answer = desk.post(reverse("admin:walk_in"), {"client": practice.ada.pk, "take": value(page)}, follow=True)
+
+def test_one_click_books_it_with_its_reason_and_the_client_is_told(desk, practice):
+    shown = value(desk.get(page_of(practice.ada)))
+
+    answer = desk.post(page_of(practice.ada), {"take": shown}, follow=True)
 
     session = Appointment.objects.get(client=practice.ada)
     assert session.starts_at == QUARTER
@@ -122,12 +126,25 @@ def test_one_click_books_it_with_its_reason_and_the_client_is_told(desk, practic
     assert Notification.objects.filter(appointment=session, kind="confirmation").exists()
 
 
+def test_before_it_is_known_who_stands_there_it_shows_what_is_free_and_books_nothing(desk, practice):
+    page = desk.get(reverse("admin:walk_in"))
+
+    assert "9:15" in page.content.decode()
+    assert value(page) == ""
+
+
+def test_whoever_was_found_is_one_click_from_it(desk, practice):
+    found = desk.get(reverse("admin:find_client"), {"q": "Okafor"}).content.decode()
+
+    assert page_of(practice.ada) in found
+
+
 def test_what_is_taken_meanwhile_is_refused_with_what_is_free_now(desk, practice):
-    shown = value(desk.get(reverse("admin:walk_in")))
+    shown = value(desk.get(page_of(practice.ada)))
     taken(practice, practice.tess)
     taken(practice, practice.jonas)
 
-    answer = desk.post(reverse("admin:walk_in"), {"client": practice.ada.pk, "take": shown})
+    answer = desk.post(page_of(practice.ada), {"take": shown})
 
     assert answer.status_code == 409
     assert "not free any more" in answer.content.decode()
@@ -135,9 +152,9 @@ def test_what_is_taken_meanwhile_is_refused_with_what_is_free_now(desk, practice
     assert not Appointment.objects.filter(client=practice.ada).exists()
 
 
-@pytest.mark.parametrize("sent", [{}, {"client": "00000000-0000-4000-8000-000000000000"}, {"take": "x"}])
-def test_without_a_client_nothing_is_booked(desk, practice, sent):
-    assert desk.post(reverse("admin:walk_in"), sent).status_code == 422
+@pytest.mark.parametrize("sent", [{}, {"take": "x"}, {"take": "1/2/3"}])
+def test_what_was_not_offered_is_not_booked(desk, practice, sent):
+    assert desk.post(page_of(practice.ada), sent).status_code == 409
     assert not Appointment.objects.exists()
 
 
@@ -146,4 +163,6 @@ def test_who_may_not_book_or_lift_a_rule_sees_nothing_of_it(desk, practice, lack
     practice.finn.user_permissions.remove(Permission.objects.get(codename=lacks))
 
     assert desk.get(reverse("admin:walk_in")).status_code == 403
+    assert desk.get(page_of(practice.ada)).status_code == 403
     assert "Walk-in" not in desk.get(reverse("admin:index")).content.decode()
+    assert page_of(practice.ada) not in desk.get(reverse("admin:find_client"), {"q": "Okafor"}).content.decode()
