@@ -61,7 +61,9 @@ def test_a_series_goes_on_with_the_plan_that_she_chooses(signed_in, with_form, b
 
 def test_a_free_hour_is_blocked_where_it_is_marked(signed_in, with_form, now):
     tess = signed_in(with_form.tess.user)
-    tess.open("/therapist/?view=day")
+    with tess.page.expect_response(re.compile("/calendar/events/")):
+        tess.open("/therapist/?view=day")
+    tess.page.wait_for_load_state("networkidle")
     grid = tess.page.locator(".ec-body .ec-day").first.bounding_box()
     x, y = grid["x"] + grid["width"] / 2, grid["y"] + 260
 
@@ -69,6 +71,7 @@ def test_a_free_hour_is_blocked_where_it_is_marked(signed_in, with_form, now):
     tess.page.mouse.down()
     tess.page.mouse.move(x, y + 60, steps=6)
     tess.page.mouse.move(x, y + 104, steps=6)
+    expect(tess.page.locator(".ec-preview")).to_contain_text("10:30–11:35")
     tess.page.mouse.up()
 
     expect(tess.page.get_by_role("heading", name="Block this time")).to_be_visible()
@@ -77,7 +80,7 @@ def test_a_free_hour_is_blocked_where_it_is_marked(signed_in, with_form, now):
     expect(tess.page.get_by_text("Saved. No booked session is touched.")).to_be_visible()
     [away] = TimeOff.objects.all()
     assert away.kind == "other"
-    assert timedelta(minutes=50) <= away.ends_at - away.starts_at <= timedelta(minutes=70)
+    assert away.ends_at - away.starts_at == timedelta(minutes=65)
 
 
 def test_time_is_blocked_by_keyboard_too(signed_in, with_form):
