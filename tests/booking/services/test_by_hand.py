@@ -31,8 +31,8 @@ def place(tess, now):
     """Move a session by hand, to a therapist and a length of one's own if told so; it can be undone for a while."""
 
     def place(session, starts_at, *, to=None, length=None, room=None, version=None, at=now, **more):
-        by_hand = ByHand(length or session.length, room.pk if room else None, version)
-        move = Move(session, to.pk if to else session.therapist_id, starts_at, by_hand)
+        by_hand = ByHand(length or session.length, room.pk if room else None)
+        move = Move(session, to.pk if to else session.therapist_id, starts_at, by_hand, version)
         given = {"by": tess, "now": at, "undo_for": UNDO_LASTS, "practice_initiated": True}
         return move_sessions([move], **given | more)
 
