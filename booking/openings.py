@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -42,8 +42,8 @@ class Times:
     offers: Offers
     people: dict[object, Therapist]
 
-    def nearest(self, on: date, minute: int) -> list[tuple[Start, Therapist]]:
-        """The free starts nearest to a time that is wanted, one a time."""
+    def nearest(self, on: date, minute: int, *, besides: Collection[Start]) -> list[tuple[Start, Therapist]]:
+        """The free starts nearest to a time that is wanted, one a time; without those that were spoken of already."""
 
         def far(offer: Offer) -> tuple[int, bool]:
             apart = (offer.day - on).days * 24 * 60 + offer.minute - minute
@@ -51,7 +51,8 @@ class Times:
 
         seen: dict[tuple[date, int], Offer] = {}
         for offer in sorted(self.offers, key=far):
-            seen.setdefault((offer.day, offer.minute), offer)
+            if _start(offer) not in besides:
+                seen.setdefault((offer.day, offer.minute), offer)
             if len(seen) == NEAREST:
                 break
         return [(_start(each), self.people[each.therapist]) for each in seen.values() if each.therapist in self.people]

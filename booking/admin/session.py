@@ -236,13 +236,14 @@ def _moving(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
         found.sort(key=lambda each: (not each.is_free, not each.is_liftable))
         context |= {
             "answers": [(each, call.to(each.start), each.start == _now_at(call.going[0])) for each in found],
-            "nearest": _nearest(call, times, wanted),
+            "nearest": [] if all(each.is_free for each in found) else _nearest(call, times, wanted, found),
         }
     return context
 
 
-def _nearest(call: Call, times: Times, wanted: WantedForm) -> list[tuple[Start, Any, str]]:
-    return [(start, who, call.to(start)) for start, who in times.nearest(wanted.on, wanted.minute)]
+def _nearest(call: Call, times: Times, wanted: WantedForm, found: Sequence[Answer]) -> list[tuple[Start, Any, str]]:
+    near = times.nearest(wanted.on, wanted.minute, besides=[each.start for each in found])
+    return [(start, who, call.to(start)) for start, who in near]
 
 
 def _buttons(call: Call, free: Free) -> tuple[Any, list[tuple[Start, str]]]:
