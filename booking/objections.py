@@ -41,9 +41,25 @@ class Answer:
 
     @property
     def reasons(self) -> list[Why]:
-        """The rules to be put in words; who is there says more than that the time is taken."""
+        """The rules to be put in words; who is there says more than that the therapist or the client is taken."""
         said = {Rule.TAKEN, Rule.CLIENT_BUSY} if self.in_the_way else set()
         return [each for each in self.why if each.rule not in said]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The time a start would take: of the session ``[begins, ends)``, and of all that is blocked around it."""
+
+    begins: datetime
+    ends: datetime
+    blocked_from: datetime
+    blocked_until: datetime
+
+    def meets_blocked(self, row: Appointment) -> bool:
+        return row.blocked_from < self.blocked_until and self.blocked_from < row.blocked_until
+
+    def meets(self, row: Appointment) -> bool:
+        return row.starts_at < self.ends and self.begins < row.ends_at
 
 
 def answers(
@@ -67,58 +83,51 @@ def answers(
     hard = why_not(
         treatment.pk, asked, now=now, client=client, ignoring=ignoring, length=length, lasting=lasting, overriding=True
     )
-    takes = length or lasting or treatment.length
-    there = _in_the_way(treatment, known, takes, now=now, client=client, ignoring=ignoring)
+    places = [_place(treatment, each, length or lasting or treatment.length) for each in known]
+    rows = _met([each for each in places if each is not None], now=now, ignoring=ignoring)
+    rooms = set(treatment.rooms.values_list("pk", flat=True))
     return [
-        Answer(start, names[start.therapist], why or firm, not firm, met)
-        for start, why, firm, met in zip(known, by_rules, hard, there, strict=True)
+        Answer(start, names[start.therapist], why or firm, not firm, _in_the_way(start, place, firm, rows, client, rooms))
+        for start, place, why, firm in zip(known, places, by_rules, hard, strict=True)
     ]
+
+
+def _place(treatment: Treatment, start: Start, takes: timedelta) -> Place | None:
+    """None for a wall time that does not exist."""
+    instant = instant_of(treatment.location.zone, start.on, start.minute)
+    if instant is None:
+        return None
+    begins = moment_of(instant)
+    ends = begins + takes
+    return Place(begins, ends, begins - treatment.preparation, ends + treatment.turnaround)
+
+
+def _met(places: Sequence[Place], *, now: datetime, ignoring: Collection[UUID]) -> list[Appointment]:
+    """Whatever is blocked at one of these times, with anybody."""
+    if not places:
+        return []
+    met = Q()
+    for place in set(places):
+        met |= Q(blocked_from__lt=place.blocked_until, blocked_until__gt=place.blocked_from)
+    found = Appointment.objects.blocking(now).filter(met).exclude(pk__in=ignoring)
+    return list(found.select_related("client", "therapist", "treatment", "room").order_by("starts_at"))
 
 
 def _in_the_way(
-    treatment: Treatment,
-    starts: Sequence[Start],
-    takes: timedelta,
-    *,
-    now: datetime,
+    start: Start,
+    place: Place | None,
+    why: Collection[Why],
+    rows: Sequence[Appointment],
     client: UUID | None,
-    ignoring: Collection[UUID],
-) -> list[tuple[InTheWay, ...]]:
-    """By start, whoever has its therapist or its client then."""
-    spans = [_begins(treatment, each) for each in starts]
-    meets = Q(pk=None)
-    for start, begins in zip(starts, spans, strict=True):
-        if begins is not None:
-            meets |= _met(treatment, start, begins, takes, client)
-    found = Appointment.objects.blocking(now).filter(meets).exclude(pk__in=ignoring)
-    rows = list(found.select_related("client", "therapist", "treatment").order_by("starts_at"))
-    return [
-        tuple(
-            InTheWay(row, row.ends_at <= begins or row.starts_at >= begins + takes)
-            for row in rows
-            if (
-                row.therapist_id == start.therapist
-                and row.blocked_from < begins + takes + treatment.turnaround
-                and row.blocked_until > begins - treatment.preparation
-            )
-            or (client is not None and row.client_id == client and row.starts_at < begins + takes and row.ends_at > begins)
-        )
-        if begins is not None
-        else ()
-        for start, begins in zip(starts, spans, strict=True)
-    ]
-
-
-def _begins(treatment: Treatment, start: Start) -> datetime | None:
-    instant = instant_of(treatment.location.zone, start.on, start.minute)
-    return None if instant is None else moment_of(instant)
-
-
-def _met(treatment: Treatment, start: Start, begins: datetime, takes: timedelta, client: UUID | None) -> Q:
-    of_therapist = Q(
-        therapist=start.therapist,
-        blocked_from__lt=begins + takes + treatment.turnaround,
-        blocked_until__gt=begins - treatment.preparation,
+    rooms: Collection[UUID],
+) -> tuple[InTheWay, ...]:
+    """Who has the therapist or the client then; where no room is free, also who has the rooms."""
+    if place is None:
+        return ()
+    needed = rooms if any(each.rule is Rule.NO_ROOM for each in why) else ()
+    return tuple(
+        InTheWay(row, not place.meets(row))
+        for row in rows
+        if (place.meets_blocked(row) and (row.therapist_id == start.therapist or row.room_id in needed))
+        or (client is not None and row.client_id == client and place.meets(row))
     )
-    own = Q(client=client, starts_at__lt=begins + takes, ends_at__gt=begins) if client else Q(pk=None)
-    return of_therapist | own

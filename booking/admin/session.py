@@ -27,7 +27,7 @@ from booking.access import changes_at_desk, lifts_rules, runs_board, sessions_at
 from booking.deeds import deeds_of
 from booking.engine.planner import Start
 from booking.enums import CHANGEABLE, Scope
-from booking.exceptions import BookingError
+from booking.exceptions import BookingError, TooLate, TooManyMoves
 from booking.forms.changes import key_of, start_from
 from booking.forms.desk import CancelAtDeskForm, MoveAtDeskForm, SubstituteForm, WantedForm
 from booking.models import Appointment, PlannedDate
@@ -128,7 +128,7 @@ def substitute(request: HttpRequest, pk: UUID) -> HttpResponse:
             tell=therapist is not None,
         )
     except BookingError as refusal:
-        return _refused(request, call, user, refusal, now)
+        return _refused(request, call, user, refusal, now, by_hand=True)
     return redirect(call.url())
 
 
@@ -182,7 +182,7 @@ def _page(
     now: datetime,
     *,
     problem: str = "",
-    refused: Answer | None = None,
+    refused: tuple[Answer, str] | None = None,
     cancelling: CancelAtDeskForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -330,17 +330,27 @@ def _moved(request: HttpRequest, call: Call, user: User, now: datetime) -> HttpR
     return redirect("admin:session", call.session.pk)
 
 
-def _refused(request: HttpRequest, call: Call, user: User, refusal: BookingError, now: datetime) -> HttpResponse:
-    """The page as it is now, with what stood in the way: of a start who is there, else the words of the refusal."""
+def _refused(
+    request: HttpRequest, call: Call, user: User, refusal: BookingError, now: datetime, *, by_hand: bool = False
+) -> HttpResponse:
+    """The page as it is now, with what stood in the way: of a start who is there, else the words of the refusal.
+
+    ``by_hand``: it was to stay at its time.
+    """
     call = _call(request, user, call.session.pk, now)
+    if isinstance(refusal, TooLate | TooManyMoves):
+        return _page(request, call, now, problem=_("Nothing was changed: it needs a reason."), status=409)
     choice = refusal.detail.get("choice")
     if choice is None:
         return _page(request, call, now, problem=str(refusal), status=409)
     local = choice.starts_at.astimezone(call.session.treatment.location.tz)
     start = Start(choice.therapist_id, local.date(), local.hour * 60 + local.minute)
-    found = answers(call.session.treatment, [start], now=now, **_situation(call))
-    problem = _("Nothing was changed.") if found and found[0].why else str(refusal)
-    return _page(request, call, now, problem=problem, refused=next(iter(found), None), status=409)
+    situation = _situation(call) | ({"length": call.session.length, "lasting": None} if by_hand else {})
+    found = next((each for each in answers(call.session.treatment, [start], now=now, **situation) if each.why), None)
+    if found is None:
+        return _page(request, call, now, problem=str(refusal), status=409)
+    refused = (found, "" if by_hand else call.to(start))
+    return _page(request, call, now, problem=_("Nothing was changed."), refused=refused, status=409)
 
 
 def _situation(call: Call) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class TestMoving:
         several = move(desk, sessions[0], *both, scope="following", start=key_of(Start(practice.tess.pk, TUESDAY, 840)))
 
         assert (answer.status_code, several.status_code) == (409, 409)
-        assert "Bo Lindqvist is with Tess Oduya from 11:00 to 11:30 (Two areas)." in words(answer)
+        assert "Bo Lindqvist is with Tess Oduya from 11:00 to 11:30 (Two areas), Elm." in words(answer)
         assert "Nothing lifts this: no time is given twice." in words(answer)
         assert untouched(*[each.pk for each in sessions])
 
@@ -169,6 +169,15 @@ class TestMoving:
         assert again.status_code == 409
         assert "Somebody else changed this session a moment ago" in words(again)
         assert stands(session)[1] == 10
+
+    @pytest.mark.parametrize("sent", ["", "x", "{pk}/", "{pk}/{nobody}/2027-03-09/600", "{nobody}/{tess}/2027-03-09/600"])
+    def test_what_was_not_offered_is_not_moved_to(self, desk, book, practice, sent):
+        session = book()
+
+        answer = move(desk, session, sent.format(pk=session.pk, nobody=KEY, tess=practice.tess.pk), reason="please")
+
+        assert answer.status_code in (409, 422)
+        assert untouched(session.pk)
 
     def test_the_policy_is_lifted_by_permission_and_reason_only_and_the_history_says_so(self, desk, book, practice, at):
         session = book()
@@ -207,7 +216,7 @@ class TestWhyNot:
 
         said = self.ask(desk, session, "11:30", therapist=practice.tess.pk)
 
-        assert "Bo Lindqvist is with Tess Oduya from 11:00 to 11:30 (Two areas)." in words(said)
+        assert "Bo Lindqvist is with Tess Oduya from 11:00 to 11:30 (Two areas), Elm." in words(said)
         assert "The time to prepare and to make the room ready meets it." in words(said)
         assert "Tue 9 Mar, 11:30, Jonas" in words(said)
         assert "Tue 9 Mar, 11:45, Tess" in words(said)
@@ -233,6 +242,24 @@ class TestWhyNot:
         assert move(desk, session, to(session, practice.jonas, 13)).status_code == 409
         assert move(desk, session, to(session, practice.jonas, 13), reason="he knows her").status_code == 302
         assert stands(session) == ("Jonas Brandt", 13, "booked")
+
+    def test_without_a_free_room_those_who_have_the_rooms_are_named(self, desk, book, practice):
+        session = book()
+        book(client=practice.bo, therapist=practice.jonas, starts_at=NINE + 4 * HOUR)
+        AppointmentFactory(
+            client=ClientFactory(user__name="Cleo Marsh"),
+            therapist=TherapistFactory(name="Mira Haddad"),
+            treatment=practice.treatment,
+            room=practice.rooms[1],
+            starts_at=NINE + 4 * HOUR,
+        )
+
+        said = words(self.ask(desk, session, "13:00", therapist=practice.tess.pk))
+
+        assert "No room is free on Tuesday 9 March at 13:00." in said
+        assert "Bo Lindqvist is with Jonas Brandt from 13:00 to 13:30 (Two areas), Elm." in said
+        assert "Cleo Marsh is with Mira Haddad from 13:00 to 13:30 (Two areas), Oak." in said
+        assert move(desk, session, to(session, practice.tess, 13), reason="please").status_code == 409
 
     def test_a_day_that_is_none_is_asked_for_again(self, desk, book):
         assert "Please give a day and a time." in words(desk.get(address(book(), at="soon")))
