@@ -220,8 +220,11 @@ def _moving(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
     base = f"{reverse('admin:session', args=[call.session.pk])}?scope={call.scope.value}&day="
     today = now.astimezone(call.session.treatment.location.tz).date()
     week = times.week
+    fixed = fixed_ones(call.going, now)
     context: dict[str, Any] = {
-        "fixed": [(each, is_late(each, now)) for each in fixed_ones(call.going, now)],
+        "fixed": [(each, is_late(each, now)) for each in fixed],
+        "needs_reason": call.is_one and bool(fixed),
+        "is_movable": not (call.is_one and fixed) or lifts_rules(request.user),
         "times": times,
         "free": [_buttons(call, each) for each in (times.own, *times.colleagues)],
         "week": [(day, f"{base}{day.isoformat()}", count, day < today) for day, count in week],

@@ -188,7 +188,8 @@ class TestMoving:
         without(practice, "override_rules")
         assert move(desk, session, wanted, reason="her train").status_code == 409
         assert "a client could move it freely until Monday 8 March, 9:00" in words(desk.get(address(session)))
-        assert f'value="{wanted}"' not in desk.get(address(session)).content.decode()
+        for asked in ({}, {"day": TUESDAY, "at": "15:00"}):
+            assert f'value="{wanted}"' not in desk.get(address(session, **asked)).content.decode()
         assert untouched(session.pk)
 
         practice.finn.user_permissions.add(Permission.objects.get(codename="override_rules"))
@@ -196,6 +197,19 @@ class TestMoving:
         assert stands(session)[1] == 15
         assert session.moves == 0
         assert "Reason: “her train”." in words(desk.get(address(session)))
+
+    def test_of_several_one_that_is_too_late_needs_the_reason_as_well(self, desk, book_series, practice, at):
+        sessions = book_series(2).appointments
+        at(LATE)
+        query = {"scope": "following", "start": key_of(Start(practice.tess.pk, TUESDAY, 840))}
+        plan = desk.get(address(sessions[0], "session_move", **query)).content.decode()
+        shown = re.findall(r'name="to" value="([^"]+)"', plan)
+        assert 'name="override_reason"' in plan
+
+        assert move(desk, sessions[0], *shown, **query).status_code == 409
+        assert untouched(*[each.pk for each in sessions])
+        assert move(desk, sessions[0], *shown, reason="her train", **query).status_code == 302
+        assert [stands(each)[1] for each in sessions] == [14, 14]
 
 
 class TestWhyNot:
@@ -239,7 +253,10 @@ class TestWhyNot:
         assert "By what this client’s form says, Jonas does not treat them on Tuesday 9 March. A reason lifts this." in said
         assert "Eliquis" not in said
 
-        assert move(desk, session, to(session, practice.jonas, 13)).status_code == 409
+        refused = move(desk, session, to(session, practice.jonas, 13))
+        assert refused.status_code == 409
+        assert "Reason to lift the rule Move it there : Jonas Brandt" in words(refused)
+        assert untouched(session.pk)
         assert move(desk, session, to(session, practice.jonas, 13), reason="he knows her").status_code == 302
         assert stands(session) == ("Jonas Brandt", 13, "booked")
 
