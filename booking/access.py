@@ -345,3 +345,13 @@ def steps_at_desk(user: User | AnonymousUser) -> QuerySet[AuditEntry]:
 def finds_clients(user: User | AnonymousUser) -> bool:
     """Whether somebody looks up clients at the desk: staff who may see their names, addresses and phone numbers."""
     return user.is_active and user.is_staff and user.has_perm(SEE_CLIENTS)
+
+
+def changes_at_desk(user: User | AnonymousUser) -> ChangeQuerySet:
+    """The changes of sessions that somebody may take back at the desk, whoever made them."""
+    return Change.objects.all() if runs_board(user) else Change.objects.none()
+
+
+def lifts_rules(user: User | AnonymousUser) -> bool:
+    """Whether somebody may lift a soft rule by a reason."""
+    return user.has_perm(OVERRIDE)

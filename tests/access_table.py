@@ -135,6 +135,12 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # what is posted there names no step
     "admin:board_step": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
     "admin:board_undo": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 400)},
+    "admin:session": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
+    # without a start it leads back to the session; what is posted there says not where to, to whom or why
+    "admin:session_move": AT_THE_DESK | {"finn": (403, 403), "robin": (302, 422)},
+    "admin:session_substitute": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 422)},
+    "admin:session_cancel": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 422)},
+    "admin:session_undo": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 302)},
     # nor does he see clients
     "admin:find_client": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
 }

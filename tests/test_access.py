@@ -197,6 +197,11 @@ def address(name, world):
         "booking:client": world.practice.ada,
         "admin:walk_in_for": world.practice.ada,
         "booking:next": world.session,
+        "admin:session": world.session,
+        "admin:session_move": world.session,
+        "admin:session_substitute": world.session,
+        "admin:session_cancel": world.session,
+        "admin:session_undo": world.change,
     }
     if name == "booking:photo":
         return reverse(name, args=["0" * 64])

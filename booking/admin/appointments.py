@@ -1,10 +1,10 @@
 # mypy: disable-error-code="type-arg"
-"""Book, move, cancel and follow appointments; a refusal of the services is an error of the form."""
+"""Book and follow appointments; a refusal of the services is an error of the form. Moving and cancelling: ``session``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
@@ -37,7 +37,6 @@ from booking.forms.decisions import ClearanceForm
 from booking.models import Appointment, AuditEntry, Clearance, SessionFlag
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
-from booking.services.changes import Move, cancel_sessions, move_sessions
 from booking.services.clearances import record_clearance
 from booking.services.intake import light_of, lights_of
 from clients.models import Client, User
@@ -149,48 +148,35 @@ class BookForm(AppointmentForm):
         )
 
 
-class ChangeForm(AppointmentForm):
+class StateForm(forms.ModelForm):
+    """The next state of a session; where and when it is, is changed on its own page. ``by`` is who asks."""
+
+    by: ClassVar[User]
+
     state = forms.ChoiceField(label=_("state"))
-    reason = forms.CharField(
-        label=_("reason"), max_length=300, required=False, help_text=_("Kept with a move or a cancellation.")
-    )
+
+    class Meta:
+        model = Appointment
+        fields: ClassVar[list[str]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         was = AppointmentStatus(self.instance.status)
-        following = NEXT_STATES.get(was, ())
-        states = [was, *following, *([AppointmentStatus.CANCELLED] if self.instance.status in ("booked", "confirmed") else [])]
         state = self.fields["state"]
         assert isinstance(state, forms.ChoiceField)
-        state.choices = [(each.value, each.label) for each in states]
-        self.initial = dict(self.initial) | {
-            "local_date": self.instance.local_date,
-            "local_time": self.instance.local_time,
-            "state": was.value,
-        }
+        state.choices = [(each.value, each.label) for each in (was, *NEXT_STATES.get(was, ()))]
+        self.initial = dict(self.initial) | {"state": was.value}
 
-    def parties(self, data: dict[str, Any]) -> tuple[Client | None, Treatment]:
-        return self.instance.client, self.instance.treatment
-
-    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
-        current: Appointment = self.instance
-        was = (current.therapist_id, current.local_date, current.local_time)
-        wanted: tuple[Any, date, time] = (data["therapist"].pk, data["local_date"], data["local_time"])
-        if was != wanted:
-            move_sessions(
-                [Move(current, data["therapist"].pk, self.starts_at(data))],
-                by=self.by,
-                now=now,
-                reason=data["reason"],
-                override_reason=data["override_reason"],
-            )
-        state = AppointmentStatus(data["state"])
-        if state == AppointmentStatus.CANCELLED != current.status:
-            cancel_sessions([current], by=self.by, now=now, reason=data["reason"], override_reason=data["override_reason"])
-        elif state != current.status:
-            set_status(current, state, by=self.by, now=now)
-        current.refresh_from_db()
-        return current
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors or data["state"] == self.instance.status:
+            return data
+        try:
+            with transaction.atomic():
+                self.instance = set_status(self.instance, AppointmentStatus(data["state"]), by=self.by, now=timezone.now())
+        except BookingError as refusal:
+            self.add_error(None, str(refusal))
+        return data
 
 
 def in_words(facts: dict[str, str | None]) -> str:
@@ -333,19 +319,24 @@ class AppointmentAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Appointment]:
         return super().get_queryset(request).exclude(status=AppointmentStatus.HELD)
 
+    @admin.display(description=_("move"))
+    def moving(self, appointment: Appointment) -> str:
+        address = reverse("admin:session", args=[appointment.pk])
+        return format_html('<a href="{}">{}</a>', address, gettext("Move, substitute or cancel"))
+
     def get_readonly_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
-        return self.read if obj else ()
+        return ("moving", "therapist", *self.read) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
         if obj is None:
             return ("client", "treatment", "therapist", "local_date", "local_time", "override_reason")
         if not self.has_change_permission(request, obj):
             return ("status", "therapist", *self.read)
-        return ("state", "therapist", "local_date", "local_time", "reason", "override_reason", *self.read)
+        return ("state", "moving", "therapist", *self.read)
 
     def get_form(self, request: HttpRequest, obj: Appointment | None = None, change: bool = False, **kwargs: Any) -> Any:
         if not change or self.has_change_permission(request, obj):
-            kwargs["form"] = type("AskedForm", (ChangeForm if change else BookForm,), {"by": request.user})
+            kwargs["form"] = type("AskedForm", (StateForm if change else BookForm,), {"by": request.user})
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from booking.access import SEE_SESSIONS, finds_clients, takes_walk_ins
+from booking.access import SEE_SESSIONS, finds_clients, runs_board, takes_walk_ins
 from booking.callers import callers
 from clients.services.search import find_clients
 
@@ -30,6 +30,6 @@ def find_client(request: HttpRequest) -> HttpResponse:
         "sees_wishes": user.has_perm("booking.view_waitlistentry"),
         "may_book": user.has_perm("booking.add_appointment"),
         "may_walk_in": takes_walk_ins(user),
-        "may_move": user.has_perm("booking.change_appointment"),
+        "may_move": runs_board(user),
     }
     return render(request, "admin/find_client.html", admin.site.each_context(request) | context)

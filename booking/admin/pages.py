@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board, find, lists, setup
+from booking.admin import board, find, lists, session, setup
 from booking.admin.walk_in import walk_in, walk_in_for
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -20,4 +20,9 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("find/", find.find_client, "find_client"),
     ("to-do/", lists.to_do, "lists"),
     ("to-do/act/", lists.act, "lists_act"),
+    ("session/<uuid:pk>/", session.session, "session"),
+    ("session/<uuid:pk>/move/", session.move, "session_move"),
+    ("session/<uuid:pk>/substitute/", session.substitute, "session_substitute"),
+    ("session/<uuid:pk>/cancel/", session.cancel, "session_cancel"),
+    ("session/undo/<uuid:pk>/", session.undo, "session_undo"),
 ]

@@ -79,5 +79,5 @@ class MoveByHandForm(forms.Form):
     def move(self) -> Move:
         given = self.cleaned_data
         room: Room | None = given["room"]
-        by_hand = ByHand(timedelta(minutes=given["minutes"]), room.pk if room else None, given["version"])
-        return Move(self.session, given["therapist"].pk, self.starts_at, by_hand)
+        by_hand = ByHand(timedelta(minutes=given["minutes"]), room.pk if room else None)
+        return Move(self.session, given["therapist"].pk, self.starts_at, by_hand, given["version"])

@@ -72,18 +72,18 @@ class ByHand:
 
     length: timedelta
     room_id: UUID | None = None
-    #: the version of the time that was on the page, so that nobody moves what somebody else has just moved
-    version: int | None = None
 
 
 @dataclass(frozen=True)
 class Move:
-    """A session and where it shall go; ``by_hand`` where its therapist says so, at any minute."""
+    """A session and where it shall go; ``by_hand`` where its therapist or the desk says so, at any minute."""
 
     appointment: Appointment
     therapist_id: UUID
     starts_at: datetime
     by_hand: ByHand | None = None
+    #: the version of the time that was on the page, so that nobody moves what somebody else has just moved
+    version: int | None = None
 
 
 class NewWish(NamedTuple):
@@ -136,7 +136,8 @@ def move_sessions(
     ``releasing`` is the hold that kept the new times. ``practice_initiated``: the practice broke the sessions, or offered the
     times itself, so neither its policy nor its soft rules stand in the way and the move does not count. Of sessions with a
     repair that is not settled the policy lets go as well. What is moved by hand needs ``practice_initiated``: the soft rules bind
-    only another therapist it goes to, and the times that earlier moves kept for an undo are let go. ``tell`` the client or not.
+    only another therapist it goes to, unless an ``override_reason`` lifts them, and the times that earlier moves kept for an
+    undo are let go. ``tell`` the client or not.
     Raises CannotChange, ChangedMeanwhile, TooLate, TooManyMoves, KeyReused, NotAllowed, and what a booking raises
     (OutsideAvailability, SlotTaken, ClientBusy); nothing is written then.
     """
@@ -163,7 +164,7 @@ def move_sessions(
         require_movable(current, now)
     before = {pk: current.facts() for pk, current in rows.items()}
     old = [_copy(current) for current in rows.values()]
-    _place(rows, moves, client, now=now, override=override or practice_initiated)
+    _place(rows, moves, client, now=now, override=override, practice_initiated=practice_initiated)
     for current in rows.values():
         current.sequence += 1
         current.moves += current in own
@@ -378,7 +379,7 @@ def _wanted(move: Move) -> str:
 
 def _require_as_seen(rows: Mapping[UUID, Appointment], moves: Iterable[Move]) -> None:
     for move in moves:
-        if move.by_hand and move.by_hand.version not in (None, rows[move.appointment.pk].sequence):
+        if move.version not in (None, rows[move.appointment.pk].sequence):
             raise ChangedMeanwhile
 
 
@@ -389,19 +390,29 @@ def _let_go_of_old_places(appointments: Iterable[Appointment], now: datetime) ->
         let_go(hold)
 
 
-def _place(rows: dict[UUID, Appointment], moves: Sequence[Move], client: Client, *, now: datetime, override: bool) -> None:
+def _place(
+    rows: dict[UUID, Appointment],
+    moves: Sequence[Move],
+    client: Client,
+    *,
+    now: datetime,
+    override: bool,
+    practice_initiated: bool,
+) -> None:
     """Give each row its new place; the engine must offer it, with all of these sessions out of the way."""
     for move in moves:
         if move.by_hand is not None:
             current = rows[move.appointment.pk]
-            lifted = override and move.therapist_id == current.therapist_id
+            lifted = override or (practice_initiated and move.therapist_id == current.therapist_id)
             current.is_length_by_hand |= move.by_hand.length != current.length
             _put(current, _by_hand(current, move, move.by_hand, ignoring=list(rows), now=now, override=lifted))
     ordered = sorted((move for move in moves if move.by_hand is None), key=lambda move: rows[move.appointment.pk].treatment_id)
     for treatment, group in groupby(ordered, key=lambda move: rows[move.appointment.pk].treatment):
         own = list(group)
         choices = [Choice(move.therapist_id, move.starts_at, lasting=rows[move.appointment.pk].kept_length) for move in own]
-        places = require_offered(treatment, choices, client=client, now=now, ignoring=list(rows), override=override)
+        places = require_offered(
+            treatment, choices, client=client, now=now, ignoring=list(rows), override=override or practice_initiated
+        )
         for move, choice, place in zip(own, choices, places, strict=True):
             _put(rows[move.appointment.pk], unsaved_appointment(treatment, choice, place))
 

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,17 +24,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from booking.access import actor, appointments_of, changes_of
 from booking.engine.planner import Start
-from booking.engine.recurrence import changes_met
 from booking.enums import CHANGEABLE, Scope
 from booking.exceptions import BookingError
 from booking.forms.booking import ANYONE, WhenForm
 from booking.forms.changes import CancelForm, MoveForm, start_from
 from booking.models import Appointment
+from booking.moving import dates_of, other_days, scopes_of
 from booking.queries import availability
 from booking.services.appointments import confirm_coming
-from booking.services.changes import UNDO_LASTS, cancel_sessions, move_sessions, sessions_in, undo_change
+from booking.services.changes import UNDO_LASTS, cancel_sessions, move_sessions, undo_change
 from booking.services.policy import fixed_ones, is_late, late_ones
-from booking.services.replan import First, NewPlan, as_chosen, replan
+from booking.services.replan import First, as_chosen, replan
 from booking.templatetags.unknot import clock, long_day
 from booking.views.choose import day_asked, offers_around, one_a_time, times_context
 from booking.views.sessions import sessions_page
@@ -170,7 +169,7 @@ def _plan(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "
     start = Start(form.chosen.therapist, day, form.chosen.minute)
     first = First(start, asked.wished.pk if asked.wished else None)
     try:
-        plan = replan(asked.sessions, first, others=_other_days(asked, now), now=now)
+        plan = replan(asked.sessions, first, others=other_days(asked.sessions, now), now=now)
     except BookingError as refusal:
         return _times(request, asked, now, problem=str(refusal), status=409)
     if not plan.moves:
@@ -178,7 +177,7 @@ def _plan(request: HttpRequest, asked: Asked, now: datetime, *, problem: str = "
     values = MoveForm.values({each.session: each.planned.placed if each.moves else None for each in plan.dates})
     context = _context(asked, now) | {
         "form": MoveForm(among=asked.sessions, days=_bookable_days(asked, now), initial={"to": values}),
-        "dates": _dates(asked, plan),
+        "dates": dates_of(plan),
         "plan": plan,
         "tally": {outcome.value: count for outcome, count in plan.tally.items()},
         "problem": problem,
@@ -267,14 +266,7 @@ def _kin(request: HttpRequest, session: Appointment, now: datetime) -> Sequence[
 
 
 def _asked(request: HttpRequest, session: Appointment, now: datetime) -> Asked:
-    seen = appointments_of(request, now)
-    every = sessions_in(session, Scope.ALL, now=now, of=seen)
-    following = [each for each in every if each.starts_at >= session.starts_at]
-    scopes = {Scope.ONE: [session]}
-    if len(following) > 1:
-        scopes[Scope.FOLLOWING] = following
-    if len(every) > max(1, len(following)):
-        scopes[Scope.ALL] = every
+    scopes = scopes_of(session, now=now, of=appointments_of(request, now))
     scope = Scope(said) if (said := request.GET.get("scope", "")) in scopes else Scope.ONE
     return Asked(session, scope, scopes, _wished(request, session))
 
@@ -300,31 +292,6 @@ def _first(request: HttpRequest, asked: Asked) -> First:
 def _bookable_days(asked: Asked, now: datetime) -> tuple[date, date]:
     today = timezone.localdate(now)
     return today, today + asked.session.treatment.horizon
-
-
-def _other_days(asked: Asked, now: datetime) -> set[date]:
-    """The dates of the other sessions of the series."""
-    others = Appointment.objects.upcoming(now).filter(series=asked.session.series_id, series__isnull=False)
-    return set(others.exclude(pk__in=[each.pk for each in asked.sessions]).values_list("local_date", flat=True))
-
-
-def _dates(asked: Asked, plan: NewPlan) -> list[dict[str, Any]]:
-    names = {therapist.pk: therapist for therapist in Therapist.objects.all()}
-    days = [each.planned.placed.on if each.planned.placed else each.session.local_date for each in plan.dates]
-    met = changes_met(ZoneInfo(asked.session.zone), days)
-    return [
-        {
-            "session": each.session,
-            "planned": each.planned,
-            "outcome": each.planned.outcome.value,
-            "therapist": names[each.planned.placed.therapist] if each.planned.placed else each.session.therapist,
-            "wished_therapist": names[each.planned.lead],
-            "reason": each.reason,
-            "moves": each.moves,
-            "clock_change": met.get(day),
-        }
-        for each, day in zip(plan.dates, days, strict=True)
-    ]
 
 
 def _first_error(form: CancelForm | MoveForm) -> str:

@@ -10,7 +10,16 @@ from django.db import connection
 
 from booking.engine.slots import Rule
 from booking.enums import AppointmentStatus, NotificationKind
-from booking.exceptions import BookingError, CannotChange, ChangedMeanwhile, ClientBusy, OutsideAvailability, SlotTaken, UndoOver
+from booking.exceptions import (
+    BookingError,
+    CannotChange,
+    ChangedMeanwhile,
+    ClientBusy,
+    NotAllowed,
+    OutsideAvailability,
+    SlotTaken,
+    UndoOver,
+)
 from booking.models import Appointment, Notification
 from booking.notifications.delivery import send_due
 from booking.services.appointments import set_status
@@ -31,8 +40,8 @@ def place(tess, now):
     """Move a session by hand, to a therapist and a length of one's own if told so; it can be undone for a while."""
 
     def place(session, starts_at, *, to=None, length=None, room=None, version=None, at=now, **more):
-        by_hand = ByHand(length or session.length, room.pk if room else None, version)
-        move = Move(session, to.pk if to else session.therapist_id, starts_at, by_hand)
+        by_hand = ByHand(length or session.length, room.pk if room else None)
+        move = Move(session, to.pk if to else session.therapist_id, starts_at, by_hand, version)
         given = {"by": tess, "now": at, "undo_for": UNDO_LASTS, "practice_initiated": True}
         return move_sessions([move], **given | more)
 
@@ -86,6 +95,20 @@ def test_who_declines_to_treat_the_client_is_not_given_the_session(book, place, 
 
     assert refused.value.detail["why"][0].rule is Rule.NOT_MATCHED
     assert Appointment.objects.get().therapist == practice.tess
+
+
+def test_a_reason_lifts_the_caps_of_the_one_it_goes_to_for_whoever_may_lift_rules(book, place, practice):
+    practice.jonas.daily_sessions = 1
+    practice.jonas.save()
+    book(client=practice.bo, therapist=practice.jonas)
+    session, later = book(), NINE + timedelta(hours=3)
+
+    with pytest.raises(NotAllowed):
+        place(session, later, to=practice.jonas, override_reason="he agreed")
+    place(session, later, to=practice.jonas, by=practice.finn, override_reason="he agreed")
+
+    session.refresh_from_db()
+    assert session.therapist == practice.jonas
 
 
 def test_the_time_around_another_session_is_refused_and_what_touches_it_is_not(book, place, practice):

@@ -1,0 +1,109 @@
+"""Moving, giving to somebody else and cancelling at the desk."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from booking.engine.planner import Start
+from booking.forms.changes import CancelForm, ChangeForm, MoveForm
+from booking.models import Appointment
+from therapists.models import Room, Therapist
+
+
+def reason_to_lift() -> forms.CharField:
+    """A reason that lifts the soft rules; without one they hold. ``by`` whom it may be given, the services decide."""
+    return forms.CharField(label=_("Reason to lift the rule"), max_length=300, required=False)
+
+
+class MoveAtDeskForm(MoveForm):
+    """``version`` is that of the time on the page of the session that was opened."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    override_reason = reason_to_lift()
+
+
+class SubstituteForm(ChangeForm):
+    """Sessions that stay where they are, and who or which room takes them: exactly one of both."""
+
+    sessions = forms.MultipleChoiceField(widget=forms.MultipleHiddenInput)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    therapist = forms.ModelChoiceField(queryset=Therapist.objects.none(), required=False)
+    room = forms.ModelChoiceField(queryset=Room.objects.none(), required=False)
+    override_reason = reason_to_lift()
+
+    def __init__(self, *args: Any, session: Appointment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sessions"].choices = [(pk, pk) for pk in self.among]  # type: ignore[attr-defined]
+        of_place = Therapist.objects.filter(location=session.treatment.location_id, is_active=True)
+        self.fields["therapist"].queryset = of_place  # type: ignore[attr-defined]
+        self.fields["room"].queryset = session.treatment.rooms.filter(is_active=True)  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and bool(data["therapist"]) == bool(data["room"]):
+            raise forms.ValidationError(_("Please choose who or which room shall take it. Nothing was changed."))
+        return data
+
+    @property
+    def chosen(self) -> list[Appointment]:
+        return [self.among[pk] for pk in self.cleaned_data["sessions"]]
+
+
+class Cancels(TextChoices):
+    CLIENT = "client", _("The client cancels")
+    PRACTICE = "practice", _("The practice cancels")
+
+
+class CancelAtDeskForm(CancelForm):
+    """Who cancels decides whether the policy counts; ``forgive`` lifts it for a client."""
+
+    who = forms.ChoiceField(label=_("Who cancels"), choices=Cancels.choices, initial=Cancels.CLIENT, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=250,
+        error_messages={"required": _("Please say why; the history keeps it. Nothing was cancelled.")},
+    )
+    forgive = forms.BooleanField(label=_("Do not count it as late"), required=False)
+
+    @property
+    def is_by_practice(self) -> bool:
+        return bool(self.cleaned_data["who"] == Cancels.PRACTICE)
+
+
+class WantedForm(forms.Form):
+    """A time that the caller wants. Without a therapist it is asked of all who give the treatment."""
+
+    day = forms.DateField(label=_("Day"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
+    at = forms.TimeField(label=_("Time"), widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
+    therapist = forms.ModelChoiceField(
+        label=_("With"), queryset=Therapist.objects.none(), required=False, empty_label=_("Whoever gives it")
+    )
+
+    def __init__(self, *args: Any, session: Appointment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.session = session
+        of_place = Therapist.objects.filter(location=session.treatment.location_id, is_active=True)
+        self.fields["therapist"].queryset = of_place  # type: ignore[attr-defined]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select" if isinstance(field, forms.ModelChoiceField) else "form-control"
+
+    @property
+    def on(self) -> date:
+        on: date = self.cleaned_data["day"]
+        return on
+
+    @property
+    def minute(self) -> int:
+        at = self.cleaned_data["at"]
+        return int(at.hour * 60 + at.minute)
+
+    def starts(self, able: list[Therapist]) -> list[Start]:
+        """The start asked about with each therapist in question, the session's own first."""
+        chosen = self.cleaned_data["therapist"]
+        asked = [chosen] if chosen else sorted(able, key=lambda each: each.pk != self.session.therapist_id)
+        return [Start(each.pk, self.on, self.minute) for each in asked]
