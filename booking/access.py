@@ -63,7 +63,8 @@ ACT_ON_LISTS = {
 }
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
-#: For how many sessions one browser remembers that it books the next ones.
+CALLER_KEY = "for_callers"
+#: For how many sessions, and for how many callers, one browser remembers that it books the next ones.
 BEHALF_REMEMBERED = 10
 LINKS_KEY = "links"
 LINKS_REMEMBERED = 20
@@ -78,9 +79,18 @@ def holder(session: SessionBase) -> str:
 
 def holder_for(session: SessionBase, after: Appointment) -> str:
     """A random token under which this browser holds what comes after a session, for the client of that one."""
+    return _remembered(session, BEHALF_KEY, after.pk)
+
+
+def holder_for_caller(session: SessionBase, caller: Client) -> str:
+    """A random token under which this browser, at the desk, holds what a client on the phone asks for."""
+    return _remembered(session, CALLER_KEY, caller.pk)
+
+
+def _remembered(session: SessionBase, key: str, pk: UUID) -> str:
     owner = secrets.token_urlsafe(32)
-    known = [*session.get(BEHALF_KEY, {}).items(), (owner, str(after.pk))]
-    session[BEHALF_KEY] = dict(known[-BEHALF_REMEMBERED:])
+    known = [*session.get(key, {}).items(), (owner, str(pk))]
+    session[key] = dict(known[-BEHALF_REMEMBERED:])
     return owner
 
 
@@ -88,6 +98,8 @@ def may_use_hold(request: HttpRequest, hold: Hold) -> bool:
     """A hold belongs to the browser that made it; what is held for somebody's client, as long as they are that."""
     if hold.owner in request.session.get(BEHALF_KEY, {}):
         return comes_after(request, hold) is not None
+    if hold.owner in request.session.get(CALLER_KEY, {}):
+        return caller_of(request, hold) is not None
     return secrets.compare_digest(str(request.session.get(OWNER_KEY, "")), hold.owner)
 
 
@@ -100,16 +112,27 @@ def comes_after(request: HttpRequest, hold: Hold) -> Appointment | None:
     return sessions_given_by(therapist).filter(pk=after).first()
 
 
+def caller_of(request: HttpRequest, hold: Hold) -> Client | None:
+    """The client for whom the desk holds something; None where nobody does, or who does may not book for others any more."""
+    caller = request.session.get(CALLER_KEY, {}).get(hold.owner)
+    return Client.objects.filter(pk=caller).first() if caller and books_for_callers(request.user) else None
+
+
 def series_extended(request: HttpRequest, hold: Hold) -> Series | None:
     """The series that goes on with a held course: of the session it comes after, where that gives the same treatment."""
     after = comes_after(request, hold) if hold.plan else None
     return after.series if after and after.series and after.series.treatment_id == hold.treatment_id else None
 
 
+def books_for_another(request: HttpRequest, hold: Hold) -> bool:
+    """Whether whoever is signed in books for somebody else: a therapist, or the desk."""
+    return comes_after(request, hold) is not None or caller_of(request, hold) is not None
+
+
 def booked_for(request: HttpRequest, hold: Hold) -> Client | None:
-    """Whose sessions these will be: the client's after whose session they are held, or of whoever is signed in."""
+    """Whose sessions these will be: the client's after whose session they are held, of whoever called, or is signed in."""
     after = comes_after(request, hold)
-    return after.client if after else client_of(request.user)
+    return after.client if after else caller_of(request, hold) or client_of(request.user)
 
 
 def may_see_request(user: User | AnonymousUser, request: BookingRequest) -> bool:
@@ -319,6 +342,16 @@ def runs_board(user: User | AnonymousUser) -> bool:
 def takes_walk_ins(user: User | AnonymousUser) -> bool:
     """Whether somebody books for whoever stands at the desk: staff who may book, and may lift the notice."""
     return user.is_active and user.is_staff and user.has_perms([ADD_SESSIONS, OVERRIDE])
+
+
+def books_for_callers(user: User | AnonymousUser) -> bool:
+    """Whether somebody books for clients who call: staff who may see them, and may book."""
+    return user.is_active and user.is_staff and user.has_perms([SEE_CLIENTS, ADD_SESSIONS])
+
+
+def registers_clients(user: User | AnonymousUser) -> bool:
+    """Whether somebody takes down new clients at the desk: staff who may see clients, and may add one."""
+    return finds_clients(user) and user.has_perm("clients.add_client")
 
 
 def lists_seen(user: User | AnonymousUser) -> list[Work]:

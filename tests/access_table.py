@@ -141,7 +141,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:session_substitute": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 422)},
     "admin:session_cancel": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 422)},
     "admin:session_undo": AT_THE_DESK | {"finn": (405, 403), "robin": (405, 302)},
-    # nor does he see clients
+    # nor does he see clients; what is posted there says not when
+    "admin:book_for": AT_THE_DESK | {"finn": (403, 403), "robin": (200, 422)},
     "admin:find_client": AT_THE_DESK | {"finn": (403, 405), "robin": (200, 405)},
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from booking.admin import board, find, lists, session, setup
+from booking.admin import board, book, find, lists, session, setup
 from booking.admin.walk_in import walk_in, walk_in_for
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -18,6 +18,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("walk-in/<uuid:pk>/", walk_in_for, "walk_in_for"),
     ("ready/", setup.check, "setup_check"),
     ("find/", find.find_client, "find_client"),
+    ("book/<uuid:pk>/", book.book_for, "book_for"),
     ("to-do/", lists.to_do, "lists"),
     ("to-do/act/", lists.act, "lists_act"),
     ("session/<uuid:pk>/", session.session, "session"),

@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from booking.access import changes_at_desk, lifts_rules, runs_board, sessions_at_desk
+from booking.admin.times import day_in, week_of
 from booking.deeds import deeds_of
 from booking.engine.planner import Start
 from booking.enums import CHANGEABLE, Scope
@@ -219,17 +220,14 @@ def _moving(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
     wanted = WantedForm(given, session=call.session, initial={"day": times.day})
     base = f"{reverse('admin:session', args=[call.session.pk])}?scope={call.scope.value}&day="
     today = now.astimezone(call.session.treatment.location.tz).date()
-    week = times.week
     fixed = fixed_ones(call.going, now)
     context: dict[str, Any] = {
         "fixed": [(each, is_late(each, now)) for each in fixed],
         "needs_reason": call.is_one and bool(fixed),
         "is_movable": not (call.is_one and fixed) or lifts_rules(request.user),
         "times": times,
-        "free": [_buttons(call, each) for each in (times.own, *times.colleagues)],
-        "week": [(day, f"{base}{day.isoformat()}", count, day < today) for day, count in week],
-        "week_before": f"{base}{week[0][0] - timedelta(days=1)}" if week[0][0] > today else "",
-        "week_after": f"{base}{week[6][0] + timedelta(days=1)}",
+        "free": [_buttons(call, each) for each in times.free],
+        **week_of(times, today=today, base=base),
         "moving": MoveAtDeskForm(among=[], days=(today, today), initial={"version": call.session.sequence}),
         "wanted": wanted,
     }
@@ -376,15 +374,7 @@ def _call(request: HttpRequest, user: User, pk: UUID, now: datetime) -> Call:
     found = get_object_or_404(mine, pk=pk)
     scopes = scopes_of(found, now=now)
     scope = Scope(said) if (said := request.GET.get("scope", "")) in scopes else Scope.ONE
-    return Call(found, scope, scopes, _day(request.GET.get("day", "")))
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if 1900 < day.year < 9000 else None
+    return Call(found, scope, scopes, day_in(request.GET.get("day", "")))
 
 
 def _kin(found: Appointment, user: User) -> Sequence[Appointment]:

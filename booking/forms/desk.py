@@ -1,4 +1,4 @@
-"""Moving, giving to somebody else and cancelling at the desk."""
+"""Booking, moving, giving to somebody else and cancelling at the desk, and taking down who is new."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from booking.engine.planner import Start
+from booking.forms.booking import MOST_SESSIONS, Rhythm
 from booking.forms.changes import CancelForm, ChangeForm, MoveForm
+from booking.forms.hours import date_field, time_field
 from booking.models import Appointment
-from therapists.models import Room, Therapist
+from therapists.models import Room, Therapist, Treatment
 
 
 def reason_to_lift() -> forms.CharField:
@@ -107,3 +109,46 @@ class WantedForm(forms.Form):
         chosen = self.cleaned_data["therapist"]
         asked = [chosen] if chosen else sorted(able, key=lambda each: each.pk != self.session.therapist_id)
         return [Start(each.pk, self.on, self.minute) for each in asked]
+
+
+class CallerForm(forms.Form):
+    """What a caller wants: it stands in the address of the page. A day and a time narrow what is shown; neither is needed."""
+
+    treatment = forms.ModelChoiceField(label=_("Treatment"), queryset=Treatment.objects.none(), empty_label=None)
+    therapist = forms.ModelChoiceField(
+        label=_("With"), queryset=Therapist.objects.none(), required=False, empty_label=_("Whoever gives it")
+    )
+    rhythm = forms.ChoiceField(label=_("How often"), choices=[(code, name) for code, name, _more in Rhythm.LABELS])
+    count = forms.IntegerField(
+        label=_("How many"), min_value=1, max_value=MOST_SESSIONS, help_text=_("With “both” it counts the weekly ones.")
+    )
+    day = date_field(_("Day"), required=False)
+    at = time_field(_("Time the caller wants"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["treatment"].queryset = Treatment.objects.filter(is_active=True).select_related("location")  # type: ignore[attr-defined]
+        self.fields["therapist"].queryset = Therapist.objects.filter(is_active=True)  # type: ignore[attr-defined]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select" if isinstance(field, forms.ChoiceField) else "form-control"
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        treatment, therapist = data.get("treatment"), data.get("therapist")
+        if treatment and therapist and not therapist.treatments.filter(pk=treatment.pk).exists():
+            self.add_error("therapist", _("This therapist does not give this treatment. Choose another, or whoever gives it."))
+        return data
+
+    @property
+    def is_one(self) -> bool:
+        return bool(self.cleaned_data["rhythm"] == Rhythm.ONCE)
+
+    @property
+    def is_daily(self) -> bool:
+        return self.cleaned_data["rhythm"] in (Rhythm.DAILY, Rhythm.BOTH)
+
+    @property
+    def wanted(self) -> tuple[date, int] | None:
+        """The day and the minute the caller wants, if they said both."""
+        day, at = self.cleaned_data["day"], self.cleaned_data["at"]
+        return (day, at.hour * 60 + at.minute) if day and at else None

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import booked_for, comes_after, may_see_request, series_extended
+from booking.access import booked_for, books_for_another, may_see_request, series_extended
 from booking.enums import HoldState, Outcome
 from booking.exceptions import AgreementWithdrawn, BookingError, HoldOver, NotMatched, UndoOver
 from booking.forms.booking import CodeForm, ConfirmForm, DetailsForm, KnownForm, NameForm
@@ -46,7 +46,7 @@ def you(request: HttpRequest, pk: UUID) -> HttpResponse:
     now = timezone.now()
     if not hold.is_live(now) and hold.state != HoldState.BOOKED:
         return over(request, hold)
-    if client is not None and comes_after(request, hold) is not None:
+    if client is not None and books_for_another(request, hold):
         return _on_behalf(request, hold, client, now)
     if client is not None:
         return _known(request, hold, client, now)
@@ -69,7 +69,7 @@ def _known(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> H
 
 
 def _on_behalf(request: HttpRequest, hold: Hold, client: Client, now: datetime) -> HttpResponse:
-    """A therapist books for the client of one of their sessions, who is told as ever; refusals are in the words for staff."""
+    """A therapist, or the desk, books for a client, who is told as ever; refusals are in the words for staff."""
     assert isinstance(request.user, User)
     form = ConfirmForm(request.POST if request.method == "POST" else None)
     if not (form.is_bound and form.is_valid()):

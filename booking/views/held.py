@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from booking.access import answers_to_decide, booked_for, comes_after, may_use_hold, series_extended
+from booking.access import answers_to_decide, booked_for, caller_of, comes_after, may_use_hold, runs_board, series_extended
 from booking.engine.recurrence import Course
 from booking.engine.zones import instant_of
 from booking.enums import HoldState
@@ -34,19 +34,35 @@ def own_hold(request: HttpRequest, pk: UUID) -> Hold:
 
 
 def frame_of(request: HttpRequest, hold: Hold) -> dict[str, Any]:
-    """What the pages of a hold show around it: the client's frame, or that of the therapist who books for a client."""
+    """What the pages of a hold show around it: the client's frame, or that of whoever books for a client."""
     after = comes_after(request, hold)
-    if after is None:
-        return {}
-    frame = {"frame": "booking/staff.html", "page": "therapist", "waiting": answers_to_decide(request.user, timezone.now())}
-    return frame | {"after": after, "for_whom": after.client, "extended": series_extended(request, hold)}
+    if after is not None:
+        frame = {"frame": "booking/staff.html", "page": "therapist", "waiting": answers_to_decide(request.user, timezone.now())}
+        frame |= {"for_whom": after.client, "extended": series_extended(request, hold)}
+        return frame | _ways_back(hold, reverse("booking:next", args=[after.pk]))
+    caller = caller_of(request, hold)
+    if caller is not None:
+        return {"frame": "booking/desk.html", "for_whom": caller} | _ways_back(hold, reverse("admin:book_for", args=[caller.pk]))
+    return {}
+
+
+def _ways_back(hold: Hold, start: str) -> dict[str, str]:
+    """The links of a page that lead to where the times were asked for."""
+    plan = reverse("booking:plan", args=[hold.pk]) if hold.plan else start
+    return {"what_url": start, "when_url": plan, "free_url": start}
 
 
 def to_what_was_booked(request: HttpRequest, hold: Hold) -> HttpResponse:
     after = comes_after(request, hold)
     if after is not None:
         return redirect("booking:therapist_session", after.pk)
-    appointment = hold.appointments.exclude(request=None).first()
+    appointment = hold.appointments.exclude(request=None).order_by("starts_at").first()
+    if caller_of(request, hold) is not None:
+        return (
+            redirect("admin:session", appointment.pk)
+            if appointment and runs_board(request.user)
+            else redirect("admin:find_client")
+        )
     if appointment is None:
         raise Http404
     return redirect("booking:booked", appointment.request_id)
@@ -65,7 +81,7 @@ def over(request: HttpRequest, hold: Hold, *, problem: str = "") -> HttpResponse
         "retry": not problem,
         "released": released,
         "what_url": reverse("booking:what"),
-        "treatment": hold.treatment,
+        "free_url": f"{reverse('booking:when')}?treatment={hold.treatment_id}",
         **frame_of(request, hold),
     }
     return render(request, "booking/over.html", context, status=409)

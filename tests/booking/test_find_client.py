@@ -77,9 +77,7 @@ def test_book_begins_with_the_client_and_move_next_leads_to_the_session(desk, pr
     shown = text(desk, "ada")
 
     assert f'href="{reverse("admin:session", args=[session.pk])}"' in shown
-    address = f"{reverse('admin:booking_appointment_add')}?client={practice.ada.pk}"
-    assert f'href="{address}"' in shown
-    assert desk.get(address).context["adminform"].form.initial["client"] == str(practice.ada.pk)
+    assert f'href="{reverse("admin:book_for", args=[practice.ada.pk])}"' in shown
 
 
 def test_what_is_cancelled_or_over_is_not_next(desk, practice, book, now):
