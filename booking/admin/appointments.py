@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
@@ -16,9 +16,10 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -29,21 +30,21 @@ from django.utils.translation import gettext_lazy as _
 from booking.admin.base import ReadOnlyAdmin, on_the_clock
 from booking.admin.tablet import tablet_page
 from booking.deeds import deeds_of
-from booking.engine.slots import Rule
+from booking.engine.planner import Start
 from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, FlagState, Light
 from booking.exceptions import BookingError
 from booking.forms.decisions import ClearanceForm
 from booking.models import Appointment, AuditEntry, Clearance, SessionFlag
+from booking.objections import answers
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
 from booking.services.clearances import record_clearance
 from booking.services.intake import light_of, lights_of
-from clients.models import Client, User
-from therapists.models import Treatment
+from clients.models import User
 
 
-class AppointmentForm(forms.ModelForm):
+class BookForm(forms.ModelForm):
     """A place in the calendar, written by the services while the form is checked. ``by`` is who asks."""
 
     by: ClassVar[User]
@@ -61,91 +62,47 @@ class AppointmentForm(forms.ModelForm):
 
     class Meta:
         model = Appointment
-        fields: ClassVar[list[str]] = ["therapist"]
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            try:
-                with transaction.atomic():
-                    self.instance = self.write(data, timezone.now())
-            except BookingError as refusal:
-                self.add_error(None, [str(refusal.message), *self.left_out(refusal, data), *self.in_the_way(data)])
-        return data
-
-    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
-        """Do what is asked for; raises BookingError when it cannot be done."""
-        raise NotImplementedError
-
-    def parties(self, data: dict[str, Any]) -> tuple[Client | None, Treatment]:
-        return data["client"], data["treatment"]
-
-    def starts_at(self, data: dict[str, Any]) -> datetime:
-        _client, treatment = self.parties(data)
-        at: time = data["local_time"]
-        instant = instant_of(treatment.location.zone, data["local_date"], at.hour * 60 + at.minute)
-        if instant is None or at.second:
-            raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
-        return moment_of(instant)
-
-    def left_out(self, refusal: BookingError, data: dict[str, Any]) -> list[str]:
-        """Why a therapist is left out for this client: that they are, never by which answer."""
-        if not any(reason.rule is Rule.NOT_MATCHED for reason in refusal.detail.get("why", ())):
-            return []
-        said = gettext("By what this client’s form says, %(therapist)s does not treat them on %(day)s. A reason lifts this rule.")
-        return [said % {"therapist": data["therapist"], "day": date_format(data["local_date"], "D j M")}]
-
-    def in_the_way(self, data: dict[str, Any]) -> list[str]:
-        """Who has the therapist or the client at that time, in words."""
-        client, treatment = self.parties(data)
-        try:
-            starts_at = self.starts_at(data)
-        except BookingError:
-            return []
-        ends_at = starts_at + treatment.length
-        therapist = Q(
-            therapist=data["therapist"],
-            blocked_from__lt=ends_at + treatment.turnaround,
-            blocked_until__gt=starts_at - treatment.preparation,
-        )
-        same_client = Q(client=client, starts_at__lt=ends_at, ends_at__gt=starts_at) if client else Q(pk=None)
-        found = (
-            Appointment.objects.blocking(timezone.now())
-            .filter(therapist | same_client)
-            .exclude(pk=self.instance.pk)
-            .select_related("client", "therapist", "treatment")
-        )
-        return [
-            gettext("%(who)s is with %(therapist)s from %(from)s to %(until)s (%(treatment)s).")
-            % {
-                "who": each.client or gettext("Someone who is booking right now"),
-                "therapist": each.therapist,
-                "from": f"{each.local_start:%H:%M}",
-                "until": f"{each.local_end:%H:%M}",
-                "treatment": each.treatment,
-            }
-            for each in found
-        ]
-
-
-class BookForm(AppointmentForm):
-    class Meta(AppointmentForm.Meta):
         fields: ClassVar[list[str]] = ["client", "treatment", "therapist"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["client"].required = True
 
-    def write(self, data: dict[str, Any], now: datetime) -> Appointment:
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            now = timezone.now()
+            try:
+                with transaction.atomic():
+                    self.instance = self.book(data, now)
+            except BookingError as refusal:
+                self.add_error(None, [str(refusal.message), *self.why_not(data, now)])
+        return data
+
+    def book(self, data: dict[str, Any], now: datetime) -> Appointment:
+        """Do what is asked for; raises BookingError when it cannot be done."""
+        at: time = data["local_time"]
+        instant = instant_of(data["treatment"].location.zone, data["local_date"], at.hour * 60 + at.minute)
+        if instant is None or at.second:
+            raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
         return book_appointment(
             client=data["client"],
             therapist=data["therapist"],
             treatment=data["treatment"],
-            starts_at=self.starts_at(data),
+            starts_at=moment_of(instant),
             by=self.by,
             now=now,
             override_reason=data["override_reason"],
         )
+
+    def why_not(self, data: dict[str, Any], now: datetime) -> Sequence[str]:
+        """Every rule in the way and who is there, in words."""
+        at: time = data["local_time"]
+        start = Start(data["therapist"].pk, data["local_date"], at.hour * 60 + at.minute)
+        [answer] = answers(data["treatment"], [start], now=now, client=data["client"].pk)
+        facts = {"who": answer.therapist, "on": start.on, "minute": start.minute}
+        rules = [render_to_string("admin/_objection.html", facts | {"reason": each}) for each in answer.reasons]
+        return rules + [render_to_string("admin/_in_the_way.html", {"each": each}) for each in answer.in_the_way]
 
 
 class StateForm(forms.ModelForm):

@@ -247,7 +247,8 @@ def test_the_desk_finds_no_answer_in_its_lists_and_searches(planted, client, pra
 
     appointment = AppointmentFactory(client=practice.ada, therapist=practice.tess, treatment=practice.treatment)
     lists = [f"admin:clients_{model}_changelist" for model in ("client", "consent", "question", "questionnaire")]
-    pages = [reverse("admin:booking_appointment_change", args=[appointment.pk])]
+    pages = [reverse(f"admin:{name}", args=[appointment.pk]) for name in ("booking_appointment_change", "session")]
+    pages.append(f"{pages[1]}?day={appointment.local_date}&at=10:00")
     pages += [
         reverse(name) + query for name in (*lists, "admin:booking_appointment_changelist") for query in ("", f"?q={words[0]}")
     ]
