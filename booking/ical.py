@@ -101,7 +101,7 @@ class FeedFile:
         file.add("version", "2.0")
         file.add("method", "PUBLISH")
         for name in ("name", "x-wr-calname"):
-            file.add(name, " ".join(_printable(self.name).split()))
+            file.add(name, _printable(self.name).replace("\n", " "))
         file.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
         file.add("x-published-ttl", icalendar.vDuration(REFRESH))
         years: dict[str, set[int]] = {}
