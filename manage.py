@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's manage.py, and two commands that need nothing installed: ``up`` and ``verify``."""
+"""Django's manage.py, and three commands that need nothing installed: ``up``, ``verify`` and ``sbom``."""
 
 import os
 import sys
@@ -12,10 +12,12 @@ from config.local import bootstrap
 
 def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    if command in ("up", "verify"):
+    if command in ("up", "verify", "sbom"):
         bootstrap.ensure_installed(for_tests=command == "verify")
         if command == "up":
             from config.local.up import main as run
+        elif command == "sbom":
+            from config.local.sbom import main as run
         else:
             from config.local.verify import main as run
         sys.exit(run(sys.argv[2:]))

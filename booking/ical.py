@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +30,8 @@ GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.LATE_CANCELLED)
 REFRESH = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+#: What no text of a calendar may have in it (RFC 5545, 3.3.11); a new line is allowed, and written as \\n.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]+")
 
 
 def host() -> str:
@@ -98,7 +101,7 @@ class FeedFile:
         file.add("version", "2.0")
         file.add("method", "PUBLISH")
         for name in ("name", "x-wr-calname"):
-            file.add(name, self.name)
+            file.add(name, _printable(self.name).replace("\n", " "))
         file.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
         file.add("x-published-ttl", icalendar.vDuration(REFRESH))
         years: dict[str, set[int]] = {}
@@ -129,9 +132,13 @@ def _folded(line: str) -> str:
     return f"{line}\r\n" if len(line) < 75 else _line(line)
 
 
+def _printable(text: str) -> str:
+    return _CONTROLS.sub(" ", text.replace("\r\n", "\n"))
+
+
 @lru_cache(maxsize=4096)
 def _text(name: str, value: str) -> str:
-    return _line(f"{name}:{icalendar.vText(value).to_ical().decode()}")
+    return _line(f"{name}:{icalendar.vText(_printable(value)).to_ical().decode()}")
 
 
 @lru_cache(maxsize=256)
@@ -157,11 +164,13 @@ def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar
     event.add("duration", appointment.length)
     event.add(
         "summary",
-        _("%(treatment)s with %(therapist)s")
-        % {"treatment": capfirst(appointment.treatment.told_as), "therapist": appointment.therapist},
+        _printable(
+            _("%(treatment)s with %(therapist)s")
+            % {"treatment": capfirst(appointment.treatment.told_as), "therapist": appointment.therapist}
+        ),
     )
-    event.add("location", ", ".join(filter(None, where)))
-    event.add("description", "\n".join(filter(None, reach)))
+    event.add("location", _printable(", ".join(filter(None, where))))
+    event.add("description", _printable("\n".join(filter(None, reach))))
     event.add("status", "CANCELLED" if appointment.status in GONE else "CONFIRMED")
     event.add("organizer", _person(practice.name, practice.email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
     if method != "PUBLISH" and appointment.client is not None:
@@ -173,7 +182,7 @@ def _event(appointment: Appointment, now: datetime, method: Method) -> icalendar
 
 def _person(name: str, email: str) -> icalendar.vCalAddress:
     person = icalendar.vCalAddress(f"mailto:{email}")
-    person.params["CN"] = name
+    person.params["CN"] = " ".join(_printable(name).split())
     return person
 
 

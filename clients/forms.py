@@ -14,7 +14,7 @@ from crispy_forms.layout import HTML, Div, Fieldset, Layout
 from crispy_forms.layout import Field as Drawn
 from django import forms
 from django.template.loader import render_to_string
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from phonenumber_field.formfields import PhoneNumberField
@@ -140,7 +140,7 @@ class SectionForm(forms.Form):
     def _simple(self, question: Question) -> Any:
         """The field of a question with one answer, and how it is drawn."""
         code, value = question.code, self.answers.get(question.code)
-        common = {"label": self._label(question), "help_text": question.help, "required": False, "initial": value}
+        common = {"label": self._label(question), "help_text": escape(question.help), "required": False, "initial": value}
         choices = [(choice["value"], choice["label"]) for choice in question.choices]
         match question.type:
             case QuestionType.DATE:
@@ -477,7 +477,7 @@ class StartForm(forms.Form):
     def __init__(self, *args: Any, question: Question, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["agree"].label = question.text
-        self.fields["agree"].help_text = question.help
+        self.fields["agree"].help_text = escape(question.help)
         self.helper = helper(Drawn("agree"))
 
 

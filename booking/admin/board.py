@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -57,7 +58,10 @@ PART = "X-Board"
 #: Minutes; the hours shown of a day on which nothing is known.
 ROW, HOUR, OPENS, CLOSES = 5, 60, 9 * 60, 17 * 60
 #: What a spreadsheet takes for the beginning of a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+#: Where a spreadsheet of another country, which takes other separators, begins a cell inside of ours.
+INNER_CELL = re.compile(r"([;\"]\s*)(?=[=+\-@＝＋－＠])")
+LINE_END = re.compile(r"[\r\n]+")
 #: The columns of the table to take away.
 HEAD = (
     _("Date"), _("From"), _("Until"), _("Client"), _("Treatment"), _("Therapist"), _("Room"), _("State"), _("In the series"),
@@ -503,8 +507,10 @@ def _cells(board: Board, each: Session) -> list[str]:
 
 
 def defused(cell: str) -> str:
-    """A cell as text, whatever it begins with."""
-    return f"'{cell}" if cell.lstrip().startswith(FORMULA) or cell.startswith(FORMULA) else cell
+    """A cell as text on one line, whatever it begins with and whichever separator its reader believes in."""
+    begins = cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)
+    whole = INNER_CELL.sub(r"\1'", LINE_END.sub(" ", cell))
+    return f"'{whole}" if begins else whole
 
 
 def _to_take_away(request: HttpRequest) -> Board:

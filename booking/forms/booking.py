@@ -20,7 +20,7 @@ from phonenumber_field.formfields import PhoneNumberField
 from booking.engine.recurrence import Course, Daily, Once, Phase, Weekly
 from booking.engine.slots import Offer
 from booking.forms import codes
-from booking.forms.layout import choices_of, helper
+from booking.forms.layout import choices_of, helper, on_one_line
 from booking.templatetags.unknot import icon, money
 from therapists.models import BodyArea, Therapist, Treatment
 
@@ -216,6 +216,7 @@ class DetailsForm(KnownForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
+        validators=[on_one_line],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={
             "required": _("Please tell us your name. Your times are still held."),

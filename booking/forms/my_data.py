@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.formfields import PhoneNumberField
 
 from booking.forms import codes
-from booking.forms.layout import helper
+from booking.forms.layout import helper, on_one_line
 
 
 class CorrectForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
+        validators=[on_one_line],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={
             "required": _("Please tell us your name."),

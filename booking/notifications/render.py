@@ -46,6 +46,10 @@ TELLERS: dict[str, Callable[[Notification, datetime], Contents | None]] = {
 }
 
 
+#: A carrier may take them for its own; one of them begins a letter of two bytes.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
 @dataclass(frozen=True)
 class Written:
     """The message as it goes out, by one of two ways, and its text as the desk may keep it: without the link.
@@ -99,7 +103,8 @@ def drafted(kind: str, channel: str, contents: Contents, own: OwnWords, *, token
     if channel == Channel.SMS:
         # answers are asked for only where they come in: their carrier signs with our secret
         context["is_read"] = bool(settings.SMS_SECRET)
-        return Draft("", fold(" ".join(render_to_string(f"emails/{kind}/sms.txt", context).split())))
+        said = _CONTROLS.sub(" ", render_to_string(f"emails/{kind}/sms.txt", context))
+        return Draft("", fold(" ".join(said.split())))
     subject = own.subject or " ".join(render_to_string(f"emails/{kind}/subject.txt", context).split())
     text = render_to_string(f"emails/{kind}/body.txt", context)
     page = render_to_string(f"emails/{kind}/body.html", {**context, "subject": subject})

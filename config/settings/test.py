@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.settings.base import *
 
-SECRET_KEY = "tests-only-tests-only-tests-only-tests-only-tests-only"
+SECRET_KEY = "tests-only-tests-only-tests-only-tests-only-tests-only"  # pragma: allowlist secret
 INTAKE_KEYS = "tests:dGVzdHMtb25seS0wMTIzNDU2Nzg5LWFiY2RlZi1UVVY="
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

@@ -160,7 +160,7 @@ def test_a_mail_server_that_is_away_is_said_and_the_alarm_sent_when_it_is_back(l
 def alarm(tmp_path, port, **away):
     surroundings = {
         "DJANGO_SETTINGS_MODULE": "config.settings.local",
-        "SECRET_KEY": "tests-only",
+        "SECRET_KEY": "tests-only",  # pragma: allowlist secret
         "EMAIL_URL": f"smtp://127.0.0.1:{port}",
         "ALARM_MAIL": "it@example.org,tess@example.org",
         "ALARM_FILE": str(tmp_path / "alarm.json"),

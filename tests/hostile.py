@@ -1,0 +1,73 @@
+"""What a stranger may type where words are wanted: sixty texts that are something else to a browser, a mail or a spreadsheet."""
+
+from __future__ import annotations
+
+MARKUP = (
+    "<script>alert(1)</script>",
+    "</script><script>x()</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    '" onmouseover="alert(1)',
+    "' onfocus='alert(1)' autofocus='",
+    '"><b>bold</b>',
+    "'><iframe src=//x.example>",
+    "javascript:alert(1)",
+    "data:text/html,<script>x</script>",
+    "<!--",
+    "--><u>",
+    "</title><h1>x",
+    "</textarea><input name=role>",
+    "</option></select><form>",
+    "<a href=javascript:x>go</a>",
+    "<style>*{display:none}</style>",
+    "<base href=//x.example/>",
+    "<meta http-equiv=refresh>",
+    "<![CDATA[<x>]]>",
+    "&lt;b&gt; &#60;b&#62;",
+    "&amp &quot &#x3c;i&#x3e",
+    "a&b=c&amp;d",
+    "`onload=alert(1)`",
+    "{{ 7|add:7 }}",
+    "{% load x %}",
+    "{# gone",
+)
+FORMULAS = (
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    ' =HYPERLINK("//x")',
+    "=cmd|'/C calc'!A0",
+    "x;=1+1",
+    'x","=1+1',
+    "＝1+1",
+)
+LINES = (
+    "Ada\r\nBcc: b@example.org",
+    "Ada\nX-Evil: 1",
+    "Ada\r\n\r\n<html>",
+    "Ada\rSubject: x",
+    "x\nATTENDEE:mailto:b@x.org",
+    "x\r\nBEGIN:VALARM\r\nEND:VALARM",
+    "x;TZID=x:y,z\\n\\;",
+    "x\r\n END:VEVENT",
+    "x\u2028y\u2029z\x85w",
+    "\n2027-01-01 ERROR forged",
+)
+TEXTS = (
+    "%s %(name)s %n {0} {name}",
+    "{name.__class__}",
+    "}}{{",
+    "\u202eadA",
+    "A\u200b\u200d\ufeffa",
+    "Z\u0351\u036b\u0343\u036a\u0302",
+    "\x1b[31mred\x07",
+    "👩‍⚕️🦶🏽",
+    'O\'Brien "Bo" \\',
+    "../../etc/passwd",
+    "' OR 1=1 --",
+    "W" * 40,
+)
+PAYLOADS = (*MARKUP, *FORMULAS, *LINES, *TEXTS)
