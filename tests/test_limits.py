@@ -11,9 +11,8 @@ import pytest
 import time_machine
 from django.conf import settings as configured
 from django.core import mail
-from django.core.cache import cache, caches
 from django.test import Client as Browser
-from django.urls import resolve, reverse
+from django.urls import URLResolver, get_resolver, reverse
 from redis import Redis
 
 from booking.access import OWNER_KEY
@@ -37,6 +36,15 @@ PASSWORD = "a long enough pass phrase"
 SIGN_IN = "booking:sign_in"
 
 
+def names(patterns, space=""):
+    """The names of all addresses the resolver knows."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns, f"{space}{pattern.namespace}:" if pattern.namespace else space)
+        else:
+            yield f"{space}{pattern.name}"
+
+
 @pytest.fixture
 def few(settings):
     """Three by address and two by account or browser, of everything."""
@@ -47,8 +55,6 @@ def few(settings):
 def nobody_counts(settings):
     """Valkey is away: nothing listens where it should be."""
     settings.CACHES = {"default": configured.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:9/0"}}
-    yield
-    del caches["default"]
 
 
 @pytest.fixture
@@ -77,24 +83,11 @@ def held_by(browser, practice, now, owner="ada"):
     return hold_choices([choice], owner=owner, treatment=practice.treatment, now=now, course=course.as_json())
 
 
-def test_every_page_in_the_table_is_one_of_ours_and_has_numbers():
-    for names in (READING, WRITING):
-        for name, action in names.items():
-            args = {"slug": "part-1", "pk": uuid4()} if name == "intake:part" else None
-            path = next(
-                reverse(name, kwargs=args or given)
-                for given in ({}, {"pk": uuid4()}, {"token": "t"})
-                if args or _takes(name, given)
-            )
-            assert resolve(path).view_name == name
-            assert action in configured.LIMITS
+def test_every_page_in_the_table_is_one_the_resolver_knows_and_has_numbers():
+    known = set(names(get_resolver().url_patterns))
 
-
-def _takes(name, given):
-    try:
-        return reverse(name, kwargs=given)
-    except Exception:
-        return False
+    assert known >= {*READING, *WRITING}
+    assert {*READING.values(), *WRITING.values()} == set(configured.LIMITS)
 
 
 def test_an_address_is_told_when_to_come_back_and_another_is_not(client, practice, few, at_ten_past):
@@ -162,6 +155,8 @@ def test_where_htmx_asked_the_page_stays_with_a_line_above_it(client, practice, 
 
 
 def test_a_feed_is_counted_by_its_token_which_is_in_no_key_and_no_line(client, practice, few, now, lines):
+    practice.tess.user = UserFactory(email="tess@example.org")
+    practice.tess.save()
     with time_machine.travel(now, tick=False):
         token = give_address(practice.tess, shows=FeedShows.INITIALS, now=now)
         feed = reverse("booking:feed", args=[token])
@@ -251,12 +246,12 @@ def test_with_valkey_away_leaving_still_works(practice, nobody_counts):
 
 
 def test_with_valkey_away_whoever_is_signed_in_looks_holds_and_books(practice, nobody_counts, now, lines):
-    ada = signed_in(practice.ada.user)
     with time_machine.travel(now, tick=False):
+        ada = signed_in(practice.ada.user)
         hold = held_by(ada, practice, now)
 
         assert asked(ada, "booking:landing", 1) == [200]
-        booked = ada.post(reverse("booking:you", args=[hold.pk]), {"key": str(uuid4()), "consent": "on"})
+        booked = ada.post(reverse("booking:you", args=[hold.pk]), {"key": str(uuid4()), "agree": "on"})
 
     assert booked.status_code == 302
     assert Appointment.objects.get().client == practice.ada
@@ -266,7 +261,7 @@ def test_with_valkey_away_whoever_is_signed_in_looks_holds_and_books(practice, n
 def test_with_valkey_away_a_stranger_gets_no_code_while_booking(client, practice, nobody_counts, now):
     with time_machine.travel(now, tick=False):
         hold = held_by(client, practice, now)
-        typed = {"name": "Ada", "email": "ada@example.org", "phone": "+447700900123", "consent": "on", "key": str(uuid4())}
+        typed = {"name": "Ada", "email": "ada@example.org", "phone": "020 7946 0958", "agree": "on"}
 
         answer = client.post(reverse("booking:you", args=[hold.pk]), typed)
 
@@ -314,5 +309,4 @@ def test_what_is_counted_is_forgotten(client, practice, few):
     asked(client, "booking:landing", 1)
 
     valkey = Redis.from_url(configured.CACHES["default"]["LOCATION"])
-    assert cache is not None
     assert [0 < valkey.ttl(key) <= 120 for key in valkey.keys("*limit:*")] == [True]

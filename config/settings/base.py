@@ -270,6 +270,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     # config.middleware logs every request and every exception, so Django need not do it once more
-    "loggers": {"django.request": {"level": "CRITICAL"}},
+    # a refused form is among them, and Django would tell of it with its whole path
+    "loggers": {"django.request": {"level": "CRITICAL"}, "django.security.csrf": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

@@ -20,7 +20,7 @@ except KeysRefused as refusal:
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that are served, like: booking.example.org")
-if not SITE_URL.startswith("https://"):
+if SITE_URL.startswith("http://"):
     raise ImproperlyConfigured(
         "SITE_URL must begin with https://, as links in notices are secret. Like: https://booking.example.org"
     )
