@@ -32,11 +32,10 @@ class AddressProof(AbstractCodeVerificationProcess):
         super().__init__(max_attempts=LOGIN_BY_CODE_MAX_ATTEMPTS, timeout=LOGIN_BY_CODE_TIMEOUT, state=state)
 
     @classmethod
-    def begin(cls, request: HttpRequest, *, email: str, details: dict[str, str]) -> Self | None:
-        """Send a code, whether the address is known or not. None when too many codes were asked for."""
+    def begin(cls, request: HttpRequest, *, email: str, details: dict[str, str]) -> Self:
+        """Send a code, whether the address is known or not. Raises RateLimited when too many codes were asked for."""
         email = email.strip().lower()
-        if not ratelimit.consume(request, action="request_login_code", key=email):
-            return None
+        ratelimit.consume(request, action="request_login_code", key=email, raise_exception=True)
         proof = cls(request, cls.initial_state(user=None, email=email) | {"details": details})
         proof.send()
         return proof
@@ -71,7 +70,12 @@ class AddressProof(AbstractCodeVerificationProcess):
         return True
 
     def accepts(self, typed: str) -> bool:
-        """Whether this is the code; a wrong one counts, and after five the proof is over."""
+        """Whether this is the code; a wrong one counts, and after five the proof is over.
+
+        Raises RateLimited for a sixth try, should several be under way at once.
+        """
+        begun = f"{self.session_key} {self.email} {self.state['at']}"
+        ratelimit.consume(self.request, action="try_login_code", key=begun, raise_exception=True)
         if constant_time_compare("".join(typed.split()), self.code):
             return True
         self.record_invalid_attempt()

@@ -43,6 +43,15 @@ def broker_address(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.TRUSTED_PROXIES >= 0:
+        return []
+    return [
+        Error("TRUSTED_PROXIES is below 0.", hint="Set it to the number of proxies before the app; 0 is none.", id="unknot.E011")
+    ]
+
+
+@register()
 def text_messages(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.SMS_URL:
         return []

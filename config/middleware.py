@@ -1,4 +1,4 @@
-"""What every request needs: no NUL, the practice's clock, redirects that htmx follows, and its one line in the log."""
+"""What every request needs: no NUL, the practice's clock, redirects for htmx, its headers, and its one line in the log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+import structlog
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from django_structlog.middlewares import RequestMiddleware
@@ -17,6 +20,20 @@ from booking.queries import practice_zone
 #: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed.
 TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+|(?<=^/feed/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class HeadersMiddleware:
+    """What every answer tells the browser, also one refused on the way in; unless it says otherwise, nobody keeps it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self._security = SecurityMiddleware(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        self._security.process_response(request, response)
+        return response
 
 
 class NulMiddleware:
@@ -61,6 +78,11 @@ class HtmxRedirectMiddleware:
 
 class RequestLogMiddleware(RequestMiddleware):
     """One line a request, with its path and without its query string or a token: what it asks for is nobody else's business."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """From where the request comes, as everything else here understands it."""
+        structlog.contextvars.bind_contextvars(ip=get_adapter().get_client_ip(request))
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:

@@ -41,6 +41,14 @@ def test_the_token_of_a_link_is_not_in_the_log(client, practice, lines, name, wa
     assert "a-secret-token" not in json.dumps(line)
 
 
+def test_the_token_of_a_form_that_was_refused_is_not_in_the_log(practice, lines):
+    Browser(enforce_csrf_checks=True).post(reverse("intake:tablet", args=["a-secret-token"]))
+
+    [line] = lines()
+    assert (line["code"], line["request"]) == (403, "POST /intake/tablet/…")
+    assert "a-secret-token" not in json.dumps(line)
+
+
 @pytest.mark.parametrize(("path", "code"), [("/nowhere/?email=ada@example.org", 404), ("/readyz?token=geheim", 503)])
 def test_a_refusal_is_one_line_too(client, lines, path, code):
     client.get(path)

@@ -17,6 +17,14 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "static" / "vendor"
+#: An environment with which production starts.
+GOOD = {
+    "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",  # pragma: allowlist secret
+    "DJANGO_SETTINGS_MODULE": "config.settings.production",
+    "INTAKE_KEYS": "k1:Y2hlY2stb25seS0wMTIzNDU2Nzg5LWFiY2RlZi1VVlc=",
+    "ALLOWED_HOSTS": "booking.example.org",
+    "SITE_URL": "https://booking.example.org",
+}
 
 
 @pytest.mark.django_db
@@ -72,6 +80,9 @@ def test_no_template_of_a_page_has_inline_script_or_style():
         pytest.param({"INTAKE_KEYS": "k1:" + "A" * 43 + "="}, "The key k1 in INTAKE_KEYS is weak", id="weak key for answers"),
         pytest.param({"MAIL_FROM": "nobody"}, "unknot.E001", id="sender without an address"),
         pytest.param({"SITE_URL": "booking"}, "unknot.E002", id="site without a scheme"),
+        pytest.param({"SITE_URL": "http://booking.example.org"}, "SITE_URL must begin with https://", id="links over http"),
+        pytest.param({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS must name the hosts", id="every host"),
+        pytest.param({"TRUSTED_PROXIES": "-1"}, "unknot.E011", id="fewer proxies than none"),
         pytest.param({"CELERY_BROKER_URL": "amqp://x"}, "unknot.E003", id="another broker"),
         pytest.param({"METRICS_TOKEN": "short"}, "unknot.E007", id="token that can be guessed"),
         pytest.param({"ALARM_MAIL": "it@example.org,nobody"}, "unknot.E008", id="alarm to no address"),
@@ -79,17 +90,22 @@ def test_no_template_of_a_page_has_inline_script_or_style():
     ],
 )
 def test_settings_that_would_fail_later_are_refused_at_start(change, says):
-    good = {
-        "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",  # pragma: allowlist secret
-        "DJANGO_SETTINGS_MODULE": "config.settings.production",
-        "INTAKE_KEYS": "k1:Y2hlY2stb25seS0wMTIzNDU2Nzg5LWFiY2RlZi1VVlc=",
-        "ALLOWED_HOSTS": "booking.example.org",
-        "SITE_URL": "https://booking.example.org",
-    }
-
     answer = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=os.environ | good | change, capture_output=True, text=True
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=os.environ | GOOD | change, capture_output=True, text=True
     )
 
     assert answer.returncode != 0
     assert says in answer.stderr
+
+
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_with_a_good_environment_nothing_is_said_about_deployment(proxies):
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=os.environ | GOOD | {"TRUSTED_PROXIES": proxies},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (answer.returncode, answer.stdout.strip()) == (0, "System check identified no issues (0 silenced).")

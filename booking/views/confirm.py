@@ -99,11 +99,8 @@ def _typed(request: HttpRequest, hold: Hold, now: datetime) -> HttpResponse:
     form = (KnownForm if was_here else DetailsForm)(data, consent=str(BOOKING_CONSENT[1]))
     if form.is_bound and form.is_valid():
         details = {"name": form.cleaned_data.get("name", ""), "phone": str(form.cleaned_data.get("phone") or "")}
-        if AddressProof.begin(request, email=form.cleaned_data["email"], details=details) is not None:
-            return redirect("booking:you", hold.pk)
-        form.add_error(
-            "email", _("Too many codes were asked for. Your times are still held; please wait a minute and try again.")
-        )
+        AddressProof.begin(request, email=form.cleaned_data["email"], details=details)
+        return redirect("booking:you", hold.pk)
     return _you(request, hold, form, now, stage="known" if was_here else "details")
 
 

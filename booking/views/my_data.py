@@ -73,9 +73,8 @@ def new_address(request: HttpRequest, client: Client) -> HttpResponse:
         return _new_address_coded(request, client, proof)
     form = NewAddressForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        if NewAddressProof.begin(request, email=form.cleaned_data["email"], details={}) is not None:
-            return redirect("booking:new_address")
-        form.add_error("email", too_many())
+        NewAddressProof.begin(request, email=form.cleaned_data["email"], details={})
+        return redirect("booking:new_address")
     return _page(request, "booking/my_data_address.html", form)
 
 
@@ -124,8 +123,7 @@ def erase_me(request: HttpRequest, client: Client) -> HttpResponse:
 def _ask_for_code(request: HttpRequest, client: Client) -> HttpResponse:
     if request.method != "POST":
         return _fate(request, client)
-    if ErasureProof.begin(request, email=user_of(client).email, details={}) is None:
-        return _fate(request, client, problem=too_many())
+    ErasureProof.begin(request, email=user_of(client).email, details={})
     return redirect("booking:erase_me")
 
 
@@ -137,10 +135,6 @@ def _fate(request: HttpRequest, client: Client, *, form: Form | None = None, pro
 
 
 # ---- shared -----------------------------------------------------------------------------------------------------------------
-
-
-def too_many() -> str:
-    return _("Too many codes were asked for. Please wait a minute and try again.")
 
 
 def _is_proved(request: HttpRequest, proof: AddressProof, form: CodeForm) -> bool:

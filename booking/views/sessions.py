@@ -134,9 +134,8 @@ def _address(request: HttpRequest) -> HttpResponse:
     form = AddressForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         nothing_typed = {"name": "", "phone": ""}
-        if AddressProof.begin(request, email=form.cleaned_data["email"], details=nothing_typed) is not None:
-            return redirect(_this_way(request))
-        form.add_error("email", _("Too many codes were asked for. Please wait a minute and try again."))
+        AddressProof.begin(request, email=form.cleaned_data["email"], details=nothing_typed)
+        return redirect(_this_way(request))
     return _ask(request, form)
 
 

@@ -44,21 +44,23 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "config.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HtmxRedirectMiddleware",
     "config.middleware.NulMiddleware",
     "config.middleware.PracticeZoneMiddleware",
+    "config.limits.LimitMiddleware",
     "config.middleware.RequestLogMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -100,7 +102,36 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": env("CACHE_URL", default=REDIS_URL),
+        # a server that does not answer must not hold up every request
+        "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5},
     }
+}
+
+# So many reverse proxies stand before the app, each of which appends whom it saw to X-Forwarded-For and sets X-Forwarded-Proto.
+# Nothing further left in the header is believed; with none, neither header is.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+# What may be asked for (config/limits.py says where): in so many seconds, so often from one address, so often by one account or
+# browser. Twenty people behind the one address of a clinic stay below half of it: each looks at ten pages a minute at the most,
+# a form saves itself a second after a change, calendar programs ask every few minutes, and a sign-in is three or four steps.
+LIMITS: dict[str, tuple[int, ...]] = {
+    "availability": (60, 600, 120),
+    "holds": (60, 240, 40),
+    "booking": (60, 240, 40),
+    "intake": (60, 1800, 120),
+    "feeds": (60, 600, 30),
+    "links": (60, 240),
+    "sign_in": (300, 240, 40),
+}
+# What allauth counts itself, by the address of the mail or the account. The longer ones bound how often a stranger can make us
+# write to somebody, and with that how often they can guess: 40 codes a day of five tries each, one in five thousand.
+ACCOUNT_RATE_LIMITS = {
+    "login": "120/5m/ip",
+    "login_failed": "60/5m/ip,5/5m/key",
+    "request_login_code": "60/5m/ip,3/m/key,12/h/key,40/d/key",
+    "reset_password": "30/5m/ip,3/m/key,12/h/key",
+    # the five tries of one code of ours, also when they are sent all at once
+    "try_login_code": "5/10m/key",
 }
 
 AUTH_USER_MODEL = "clients.User"
@@ -171,6 +202,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+# what is said once may name somebody, which a cookie would carry along
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 PHONENUMBER_DEFAULT_REGION = env("PHONE_REGION", default="GB")
 
 MAIL_FOLDER = VAR / "mail"
@@ -237,6 +270,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     # config.middleware logs every request and every exception, so Django need not do it once more
-    "loggers": {"django.request": {"level": "CRITICAL"}},
+    # a refused form is among them, and Django would tell of it with its whole path
+    "loggers": {"django.request": {"level": "CRITICAL"}, "django.security.csrf": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from clients.crypto import HOW_TO_MAKE_A_KEY, Keyring, KeysRefused
 from config.settings.base import *
-from config.settings.base import DATABASES, INTAKE_KEYS, env
+from config.settings.base import DATABASES, INTAKE_KEYS, SITE_URL, TRUSTED_PROXIES, env
 
 SECRET_KEY = env("SECRET_KEY", default="")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10:
@@ -18,7 +18,13 @@ try:
 except KeysRefused as refusal:
     raise ImproperlyConfigured(f"{refusal} {HOW_TO_MAKE_A_KEY}") from None
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "*"]
+if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that are served, like: booking.example.org")
+if SITE_URL.startswith("http://"):
+    raise ImproperlyConfigured(
+        "SITE_URL must begin with https://, as links in notices are secret. Like: https://booking.example.org"
+    )
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("PGBOUNCER", default=False)
 if env.bool("PGBOUNCER", default=False):
@@ -26,7 +32,7 @@ if env.bool("PGBOUNCER", default=False):
 
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

