@@ -37,7 +37,7 @@ from booking.models.waitlist import WaitlistQuerySet
 from booking.services.intake import OPEN
 from booking.services.policy import OVERRIDE
 from booking.worklists import Work
-from clients.access import client_of
+from clients.access import accounts_seen_by, client_of
 from clients.models import Client, User
 from therapists.models import Photo, Therapist
 
@@ -388,3 +388,12 @@ def changes_at_desk(user: User | AnonymousUser) -> ChangeQuerySet:
 def lifts_rules(user: User | AnonymousUser) -> bool:
     """Whether somebody may lift a soft rule by a reason."""
     return user.has_perm(OVERRIDE)
+
+
+def accounts_to_link(user: User | AnonymousUser) -> QuerySet[User]:
+    """The accounts somebody may link to a therapist: of those who work here but never their own, and those linked already."""
+    if not isinstance(user, User):
+        return User.objects.none()
+    if user.is_superuser:
+        return User.objects.all()
+    return User.objects.filter(Q(pk__in=accounts_seen_by(user).exclude(pk=user.pk)) | Q(therapist__isnull=False))

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,7 +10,10 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         from booking.services.intake import on_answers_changed  # models exist only now
         from booking.services.notes import on_readings_asked
+        from clients.roles import keep_groups
         from clients.signals import answers_changed, readings_asked
 
         answers_changed.connect(on_answers_changed)
         readings_asked.connect(on_readings_asked)
+        # the last of the three apps to get its permissions
+        post_migrate.connect(keep_groups, sender=self)

@@ -1,4 +1,4 @@
-"""Who may see and do what with health answers. Views ask here only; a foreign response does not exist for the asker."""
+"""Who may see and do what with health answers and accounts. Views ask here only; a foreign row does not exist for the asker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from clients.models import Client, Handout, Response, User
@@ -46,3 +47,15 @@ def forms_to_fill_in(request: HttpRequest, now: datetime) -> ResponseQuerySet | 
         return None
     client = client_of(request.user)
     return responses_of(client) if client else Response.objects.none()
+
+
+def accounts_seen_by(user: User | AnonymousUser) -> QuerySet[User]:
+    """The accounts somebody may look at, as far as they may look at accounts: of those who work here, never a superuser's."""
+    if user.is_superuser:
+        return User.objects.all()
+    return User.objects.filter(Q(is_staff=True) | Q(client=None), is_superuser=False)
+
+
+def keeps_account(user: User | AnonymousUser, account: User) -> bool:
+    """Whether somebody who may change accounts may change this one: of those they see, never their own."""
+    return user.is_superuser or (account.pk != user.pk and accounts_seen_by(user).filter(pk=account.pk).exists())

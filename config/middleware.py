@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.security import SecurityMiddleware
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
@@ -87,3 +87,15 @@ class RequestLogMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {TOKEN.sub('…', request.path)}"
+
+
+class MethodMiddleware:
+    """No page takes anything but GET and POST, and their likes; whoever asks, everything else is refused."""
+
+    TAKEN = ("GET", "HEAD", "POST", "OPTIONS")
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request) if request.method in self.TAKEN else HttpResponseNotAllowed(self.TAKEN)

@@ -26,6 +26,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from booking.access import accounts_to_link
 from booking.admin.abilities import (
     FIELDSETS,
     ConditionPolicyInline,
@@ -175,6 +176,12 @@ class TherapistAdmin(AsksFirst):
         PainkillerInline,
     ]
     actions = ("ill_from_now",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """An account reads its therapist's clients' answers: nobody links their own, and only superusers one of a superuser."""
+        if db_field.name == "user":
+            kwargs["queryset"] = accounts_to_link(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """With the policies: what booked clients answered is weighed by them at once."""

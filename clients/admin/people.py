@@ -5,25 +5,43 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.forms import ResetPasswordForm
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients.access import accounts_seen_by, keeps_account
 from clients.models import Client, Consent, Response, ResponseView, User
+from clients.roles import ROLES
+from clients.services.accounts import end_sessions, hand_out, role_of
 
 for model in (Group, EmailAddress, Authenticator):  # their numbers are sequential and would stand in URLs
     admin.site.unregister(model)
 
 
-class NewUserForm(AdminUserCreationForm):
+class StaffForm(forms.ModelForm):
+    """An account of somebody who works here, with one role. There is no password in it: they choose their own."""
+
+    role = forms.ChoiceField(label=_("role"), choices=ROLES)
+
     class Meta:
         model = User
-        fields = ("email", "name")
+        fields = ("email", "name", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["role"] = role_of(self.instance)
 
 
 class UserForm(UserChangeForm):
@@ -34,21 +52,78 @@ class UserForm(UserChangeForm):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
+    """Managers keep the accounts of those who work here; rights beyond a role, and passwords, are for superusers."""
+
     form = UserForm
-    add_form = NewUserForm
+    add_form = StaffForm
+    add_form_template = "admin/change_form.html"
     list_display = ("email", "name", "is_staff", "is_active")
-    list_filter = ("is_staff", "is_superuser", "is_active")
+    list_filter = ("is_staff", "is_superuser", "is_active", "groups")
     search_fields = ("email", "name")
     date_hierarchy = "date_joined"
     ordering = ("email",)
-    filter_horizontal = ("user_permissions",)
+    filter_horizontal = ("groups", "user_permissions")
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("email", "name", "role", "is_active"),
+                "description": _("They get a mail with a link under which they choose their password."),
+            },
+        ),
+    )
+    seen_fieldsets = ((None, {"fields": ("email", "name", "is_active", "groups", "last_login", "date_joined")}),)
+    staff_fieldsets = ((None, {"fields": ("email", "name", "role", "is_active", "last_login", "date_joined")}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).filter(pk__in=accounts_seen_by(request.user).values("pk"))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or keeps_account(request.user, obj))
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None or request.user.is_superuser:
+            return super().get_fieldsets(request, obj)
+        return self.staff_fieldsets if self.has_change_permission(request, obj) else self.seen_fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Whoever could write another address to an account could have its password sent there."""
+        is_fixed = obj is not None and not request.user.is_superuser
+        return (*self.readonly_fields, "email") if is_fixed else self.readonly_fields
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None and not request.user.is_superuser:
+            kwargs["form"] = StaffForm if self.has_change_permission(request, obj) else forms.ModelForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+        if "role" in form.cleaned_data:
+            hand_out(obj, form.cleaned_data["role"])
+        if not change:
+            _invite(obj, request)
+        if not obj.is_active:
+            end_sessions(obj, timezone.now())
+
+
+def _invite(user: User, request: HttpRequest) -> None:
+    """Write to a new account, once it is kept, with the link under which a password is chosen. Nobody else knows one."""
+    form = ResetPasswordForm({"email": user.email})
+    if form.is_valid():
+        transaction.on_commit(lambda: form.save(request))
 
 
 class ReadOnly:
@@ -76,8 +151,11 @@ class ClientAdmin(admin.ModelAdmin):
     date_hierarchy = "created_at"
     ordering = ("name",)
     autocomplete_fields = ("user",)
-    readonly_fields = ("created_at",)
     inlines: ClassVar[list[Any]] = [ConsentInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
+        """Whose sign-in opens what is kept of a client is proved by mail; a superuser can mend it by hand."""
+        return ("created_at",) if request.user.is_superuser else ("created_at", "user")
 
 
 @admin.register(Consent)

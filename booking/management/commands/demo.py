@@ -37,6 +37,8 @@ from booking.services.notices import set_rule
 from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
+from clients.roles import FRONT_DESK, MANAGER
+from clients.services.accounts import hand_out
 from clients.services.demonstration import load_demonstration_answers, load_demonstration_course
 from therapists.models import (
     BodyArea,
@@ -672,27 +674,9 @@ def _users(therapists: list[Therapist], client: Client) -> str:
         lines.append(f"  {role:<11} {email:<32} {password}")
         return user
 
-    make("manager", "manager@example.org", "Nora Whitlock", is_staff=True, is_superuser=True)
-    desk = make("front desk", "desk@example.org", "Finn Delaney", is_staff=True)
-    desk.user_permissions.set(
-        Permission.objects.filter(
-            Q(content_type__app_label__in=("booking", "clients", "therapists"), codename__startswith="view_")
-            | Q(
-                codename__in=(
-                    "add_appointment",
-                    "change_appointment",
-                    "override_rules",
-                    "add_offer",
-                    "change_repair",
-                )
-            )
-            | Q(codename__in=("add_client", "change_client"))
-            | Q(codename__in=("add_noticetext", "change_noticetext", "delete_noticetext"))
-            | Q(codename__in=("change_notification", "add_reach", "change_reach"))
-            | Q(codename__in=("add_timeoff", "change_timeoff", "delete_timeoff"))
-            | Q(codename__in=("add_hoursoverride", "change_hoursoverride", "delete_hoursoverride"))
-        )
-    )
+    make("superuser", "owner@example.org", "Iris Linden", is_staff=True, is_superuser=True)
+    hand_out(make("manager", "manager@example.org", "Nora Whitlock"), MANAGER)
+    hand_out(make("front desk", "desk@example.org", "Finn Delaney"), FRONT_DESK)
     see_colleagues = Permission.objects.get(codename="see_colleagues")
     for therapist in therapists:
         first_name = therapist.first_name.lower()

@@ -1,0 +1,33 @@
+"""The accounts of those who work here: which role one has, and ending what an account has open."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from clients.models import User
+from clients.roles import DECLARED, THERAPIST
+
+
+def role_of(user: User) -> str:
+    """The role of somebody who works here; whoever has none of the desk counts as a therapist."""
+    return user.groups.filter(name__in=DECLARED).values_list("name", flat=True).first() or THERAPIST
+
+
+@transaction.atomic
+def hand_out(user: User, role: str) -> None:
+    """Give an account one role and take the others; only a role of the desk signs in to it."""
+    user.is_staff = role in DECLARED
+    user.save(update_fields=["is_staff"])
+    user.groups.set(Group.objects.filter(name=role, name__in=DECLARED))
+
+
+def end_sessions(user: User, now: datetime) -> None:
+    """Close every browser an account is signed in with; what they held or had opened by a link goes with them."""
+    for session in Session.objects.filter(expire_date__gt=now).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()

@@ -1,0 +1,154 @@
+"""Managers keep the accounts of those who work here, and nobody raises themselves."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.test import Client as Browser
+from django.urls import reverse
+
+from clients.models import User
+from clients.roles import DECLARED, FRONT_DESK, MANAGER, keep_groups, permissions_of
+from clients.services.accounts import hand_out, role_of
+from tests.factories import UserFactory
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+ADD = "admin:clients_user_add"
+SNEAKED = {
+    "is_staff": "on",
+    "is_superuser": "on",
+    "password": "typed",
+    "password1": "typed",
+    "user_permissions": "1",
+    "groups": "1",
+}
+
+
+def page(user):
+    return reverse("admin:clients_user_change", args=[user.pk])
+
+
+def signed_in(user):
+    browser = Browser()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def mina():
+    user = UserFactory(name="Mina Sorel", email="mina@example.org")
+    hand_out(user, MANAGER)
+    return user
+
+
+@pytest.fixture
+def nils():
+    user = UserFactory(name="Nils Aho", email="nils@example.org")
+    hand_out(user, FRONT_DESK)
+    return user
+
+
+def test_the_groups_say_exactly_what_is_declared_again_after_every_migrate():
+    group = Group.objects.get(name=FRONT_DESK)
+    group.permissions.add(Permission.objects.get(codename="delete_user"))
+    group.permissions.remove(Permission.objects.get(codename="view_appointment"))
+
+    keep_groups()
+
+    for role in DECLARED:
+        kept = Permission.objects.filter(group__name=role).values_list("content_type__app_label", "codename")
+        assert {f"{app}.{codename}" for app, codename in kept} == permissions_of(role)
+    assert permissions_of(FRONT_DESK) < permissions_of(MANAGER)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_account_has_a_role_and_a_mail_and_no_password(mina):
+    new = {"email": "Neil@example.org", "name": "Neil", "role": FRONT_DESK, "is_active": "on"}
+
+    assert signed_in(mina).post(reverse(ADD), new | SNEAKED).status_code == 302
+
+    made = User.objects.get(email="neil@example.org")
+    assert (role_of(made), made.is_staff, made.is_superuser, made.has_usable_password()) == (FRONT_DESK, True, False, False)
+    assert (made.user_permissions.count(), made.groups.count()) == (0, 1)
+    assert mail.outbox[-1].to == ["neil@example.org"]
+    assert "/account/password/reset/key/" in mail.outbox[-1].body
+
+
+def test_a_manager_changes_a_role_and_nothing_beside_it(mina, nils):
+    change = {"email": "mina-too@example.org", "name": "Nils A", "role": MANAGER, "is_active": "on"}
+
+    assert signed_in(mina).post(page(nils), change | SNEAKED).status_code == 302
+
+    nils = User.objects.get(pk=nils.pk)
+    assert (nils.name, nils.email, role_of(nils), nils.is_superuser) == ("Nils A", "nils@example.org", MANAGER, False)
+    assert nils.user_permissions.count() == 0
+
+
+def test_a_manager_reaches_neither_a_superuser_nor_a_client_nor_their_own_account(mina, practice):
+    robin = UserFactory(email="robin@example.org", is_staff=True, is_superuser=True)
+    browser = signed_in(mina)
+    demoted = {"name": "Nobody", "role": FRONT_DESK}
+
+    for untouched in (robin, practice.ada.user, mina):
+        assert browser.post(page(untouched), demoted).status_code in (302, 403)
+        assert User.objects.get(pk=untouched.pk).name == untouched.name
+        assert User.objects.get(pk=untouched.pk).is_active
+    assert browser.post(reverse("admin:auth_user_password_change", args=[practice.finn.pk])).status_code == 403
+    assert browser.get(page(robin)).status_code == 302
+    assert browser.get(page(mina)).status_code == 200
+
+
+def test_the_front_desk_sees_no_account_and_gives_a_client_to_nobody(nils, practice):
+    browser = signed_in(nils)
+
+    assert browser.get(reverse("admin:clients_user_changelist")).status_code == 403
+    client_page = browser.get(reverse("admin:clients_client_change", args=[practice.ada.pk]))
+    assert "user" not in client_page.context["adminform"].form.fields
+
+
+def test_a_manager_links_the_account_of_a_therapist_but_not_their_own(mina, practice):
+    theirs = UserFactory(email="therapist@example.org")
+    robin = UserFactory(email="robin@example.org", is_staff=True, is_superuser=True)
+
+    form = signed_in(mina).get(reverse("admin:therapists_therapist_change", args=[practice.tess.pk])).context["adminform"].form
+
+    linkable = form.fields["user"].queryset
+    assert theirs in linkable
+    assert not {mina, robin, practice.ada.user} & set(linkable)
+
+
+def test_whoever_is_disabled_is_out_of_every_browser_and_stays_out_when_enabled_again(mina, nils, practice):
+    two = [signed_in(nils), signed_in(nils)]
+    other = signed_in(practice.finn)
+    assert two[0].get("/desk/").status_code == 200
+
+    signed_in(mina).post(page(nils), {"name": "Nils Aho", "role": FRONT_DESK})
+
+    assert not User.objects.get(pk=nils.pk).is_active
+    assert [browser.get("/desk/").status_code for browser in two] == [302, 302]
+    User.objects.filter(pk=nils.pk).update(is_active=True)
+    assert [browser.get("/desk/").status_code for browser in two] == [302, 302]
+    assert other.get("/desk/").status_code == 200
+    assert Session.objects.exists()
+
+
+def test_a_session_of_a_disabled_account_is_nobodys_even_before_it_is_deleted(nils):
+    browser = signed_in(nils)
+
+    User.objects.filter(pk=nils.pk).update(is_active=False)
+
+    assert not browser.get("/").wsgi_request.user.is_authenticated
+
+
+def test_a_changed_role_takes_effect_on_the_next_request(mina, nils):
+    browser = signed_in(nils)
+    assert browser.get(reverse("admin:clients_user_changelist")).status_code == 403
+
+    signed_in(mina).post(page(nils), {"name": "Nils Aho", "role": MANAGER, "is_active": "on"})
+    assert browser.get(reverse("admin:clients_user_changelist")).status_code == 200
+
+    hand_out(nils, "therapist")
+    assert browser.get(reverse("admin:clients_user_changelist")).status_code == 302
