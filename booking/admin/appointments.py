@@ -406,7 +406,7 @@ class AuditEntryAdmin(AuditWords, ReadOnlyAdmin):
     list_display = ("moment", "action", "appointment", "by", "reason")
     list_filter = ("action",)
     list_select_related = ("appointment", "by")
-    search_fields = ("appointment__client__name", "by__email", "reason")
+    search_fields = ("client__name", "by__name", "by__email", "reason")
     date_hierarchy = "at"
     ordering = ("-at",)
     fields = ("moment", "action", "appointment", "by", "reason", "was", "became")

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "config.middleware.HtmxRedirectMiddleware",
     "config.middleware.NulMiddleware",
     "config.middleware.PracticeZoneMiddleware",
+    "config.middleware.OriginMiddleware",
     "config.middleware.RequestLogMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from booking.services.asking import clients_here_since
+from booking.services.audit import forget_told
 from booking.services.notes import forget_notes
 from clients.services.retention import forget
 
@@ -22,8 +23,9 @@ class Command(BaseCommand):
         now = timezone.now()
         report = forget(now=now, here_since=clients_here_since, dry_run=dry_run)
         notes = forget_notes(now=now, dry_run=dry_run)
+        told = forget_told(now=now, dry_run=dry_run)
         verb = "would be deleted" if dry_run else "deleted"
         self.stdout.write(
             f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients, "
-            f"and {notes} session notes {verb}."
+            f"and {notes} session notes {verb}; so are reasons and addresses of {told} audit entries."
         )
