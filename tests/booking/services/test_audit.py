@@ -20,6 +20,7 @@ from booking.services.audit import Head, Wrong, forget_told, head_of_chain, rest
 from booking.services.changes import cancel_sessions
 from booking.services.erasure import erase
 from booking.services.notes import read_note
+from booking.tasks import seal_audit
 from clients.models import SUBMITTED_STAYS
 from clients.origin import asked_from
 from clients.services.responses import read_response
@@ -179,6 +180,13 @@ class TestSealing:
         assert wrong() == []
         assert head_of_chain() != before
         assert verify(before).findings == []
+
+    def test_the_worker_seals_and_its_log_keeps_the_head(self, entries, caplog):
+        seal_audit()
+        seal_audit()
+
+        assert [line.msg["head"] for line in caplog.records if "audit_sealed" in str(line.msg)] == [str(head_of_chain())]
+        assert str(head_of_chain()).startswith("4:")
 
 
 class TestFinding:
