@@ -258,6 +258,8 @@ class AuditAction(TextChoices):
     DECIDED = "decided", _("decided")
     READ_ANSWERS = "read_answers", _("read answers")
     READ_NOTE = "read_note", _("read a note")
+    CORRECTED = "corrected", _("changed details")
+    ERASED = "erased", _("erased")
 
 
 class FeedShows(TextChoices):

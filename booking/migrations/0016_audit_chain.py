@@ -197,6 +197,8 @@ class Migration(migrations.Migration):
                     ("decided", "decided"),
                     ("read_answers", "read answers"),
                     ("read_note", "read a note"),
+                    ("corrected", "changed details"),
+                    ("erased", "erased"),
                 ],
                 max_length=16,
                 verbose_name="action",

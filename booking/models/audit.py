@@ -27,7 +27,7 @@ from clients.origin import origin
 
 
 class AuditEntry(models.Model):
-    """Written by services beside each change of an appointment, and beside each reading of answers or of a note.
+    """Written by services beside each change of an appointment or of a client's details, and beside each reading of health data.
 
     The trigger history says what changed; this says who, from where and why.
     """
@@ -35,13 +35,13 @@ class AuditEntry(models.Model):
     Action = AuditAction
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    # none where something was read
+    # none where something else was read or changed
     appointment = models.ForeignKey(
         Appointment, models.PROTECT, null=True, related_name="audit_entries", verbose_name=_("appointment")
     )
     # whose it is; of an appointment a trigger fills it in
     client = models.ForeignKey("clients.Client", models.PROTECT, null=True, related_name="+", verbose_name=_("client"))
-    # the form or the note that was read: its id and no foreign key, for it goes in its time and this stays
+    # the form or note that was read, or the client whose details changed: an id and no foreign key, for it may go and this stays
     record = models.UUIDField(null=True, editable=False)
     action = models.CharField(_("action"), max_length=16, choices=AuditAction.choices)
     # the action it was part of, when that was a move or a cancellation

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from booking.enums import AuditAction
 from booking.models import AuditEntry, AuditSeal, NoteView
-from clients.models import HealthView, ResponseView
+from clients.models import Client, HealthView, ResponseView, User
 from clients.services.retention import years_ago
 
 AT_ONCE = 10_000
@@ -119,6 +119,11 @@ def on_health_read(sender: object, view: HealthView, **more: object) -> None:
         assert isinstance(view, ResponseView)
         action, client, record = AuditAction.READ_ANSWERS, view.response.client_id, view.response_id
     AuditEntry.objects.create(action=action, client_id=client, record=record, by=view.by, at=view.at)
+
+
+def on_details_changed(sender: object, client: Client, by: User | None, now: datetime, **more: object) -> None:
+    """That a name, a number or an address changed, not from what to what: a copy of it would have to be erased as well."""
+    AuditEntry.objects.create(action=AuditAction.CORRECTED, client=client, record=client.pk, by=by, at=now)
 
 
 def take_out(entries: QuerySet[AuditEntry]) -> int:

@@ -18,7 +18,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from booking.enums import CHANGEABLE, AppointmentStatus, HoldState, NotificationKind
+from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import StillAhead, WorksHere
 from booking.ical import GONE
 from booking.models import (
@@ -109,6 +109,7 @@ def erase(client: Client, *, now: datetime) -> None:
     for model in (Notification, Offer, WaitlistEntry, Repair, Reach):
         model._default_manager.filter(client=client).delete()
     SessionFlag.objects.filter(appointment__client=client).delete()
+    AuditEntry.objects.create(action=AuditAction.ERASED, client=client, record=client.pk, by=client.user, at=now)
     take_out(AuditEntry.objects.filter(client=client))
     if keeps:
         Clearance.objects.filter(client=client).update(given_by=TAKEN_OUT, reference=TAKEN_OUT)

@@ -69,7 +69,8 @@ def correct(request: HttpRequest, client: Client) -> HttpResponse:
     """The name and the number."""
     form = CorrectForm(request.POST if request.method == "POST" else None, initial={"name": client.name, "phone": client.phone})
     if form.is_bound and form.is_valid():
-        correct_client(client, name=form.cleaned_data["name"], phone=str(form.cleaned_data["phone"] or ""))
+        kept = {"name": form.cleaned_data["name"], "phone": str(form.cleaned_data["phone"] or "")}
+        correct_client(client, **kept, now=timezone.now())
         messages.success(request, _("Kept. From now on we use this."))
         return redirect("booking:my_data")
     return _page(request, "booking/my_data_correct.html", form)
@@ -99,7 +100,7 @@ def _new_address_coded(request: HttpRequest, client: Client, proof: AddressProof
         return _page(request, "booking/my_data_address.html", form, email=proof.email)
     proof.abort()
     try:
-        change_address(client, proof.email)
+        change_address(client, proof.email, now=timezone.now())
     except AddressTaken:
         messages.warning(request, _("Somebody else comes to us with this address, so nothing was changed. Please call us."))
     else:

@@ -12,9 +12,11 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients.models import Client, Consent, Response, ResponseView, User
+from clients.signals import details_changed
 
 for model in (Group, EmailAddress, Authenticator):  # their numbers are sequential and would stand in URLs
     admin.site.unregister(model)
@@ -78,6 +80,11 @@ class ClientAdmin(admin.ModelAdmin):
     autocomplete_fields = ("user",)
     readonly_fields = ("created_at",)
     inlines: ClassVar[list[Any]] = [ConsentInline]
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and form.changed_data:
+            details_changed.send(Client, client=obj, by=request.user, now=timezone.now())
 
 
 @admin.register(Consent)

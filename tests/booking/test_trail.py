@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -72,6 +73,23 @@ class TestWhatAClientReads:
             "Tess Oduya read the answers sent on Monday 1 February 2027.",
             "Your session on Tuesday 9 March, 9:00 You booked it for Tuesday 9 March, 9:00 with Tess Oduya. "
             "From the internet address 192.0.2.7",
+        ]
+
+    def test_their_details_changed_by_them_or_at_the_desk_are_told_of(self, lines, client, practice):
+        lines()
+        client.post(reverse("booking:correct"), {"name": "Ada N. Okafor", "phone": "020 7946 0999"})
+        practice.finn.user_permissions.set(Permission.objects.filter(codename__in=["view_client", "change_client"]))
+        desk = Browser()
+        desk.force_login(practice.finn)
+        consents = {f"consents-{name}_FORMS": 0 for name in ("TOTAL", "INITIAL")}
+        kept = {"name": "Ada Okafor", "email": "ada@example.org", "phone": "+442079460999", "user": practice.ada.user_id}
+        page = reverse("admin:clients_client_change", args=[practice.ada.pk])
+        for _twice in range(2):  # the second time nothing changes
+            desk.post(page, kept | {"language": ""} | consents)
+
+        assert lines() == [
+            "Finn Desk changed your name, number or address.",
+            "You changed your name, number or address. From the internet address 127.0.0.1",
         ]
 
     def test_a_reading_is_told_of_when_what_was_read_is_gone(self, lines, book, practice, tess, now):

@@ -276,11 +276,14 @@ class TestFinding:
     def test_an_erased_client_breaks_nothing_and_leaves_no_reason(self, practice, now):
         assert "Ada has a cold" in {entry.reason for entry in self.entries}
 
+        her_sign_in = practice.ada.user.pk
+
         erase(practice.ada, now=now)
 
         assert set(AuditEntry.objects.values_list("reason", "address", "salt")) == {("", None, None)}
         assert wrong() == []
-        assert verify().taken_out == 4
+        assert AuditEntry.objects.get(action="erased").actor == her_sign_in
+        assert verify().taken_out == 5
 
     def test_the_command_says_what_it_found_and_fails(self, capsys):
         call_command("audit", "verify")
@@ -371,8 +374,7 @@ class TestARoleThatOwnsNothing:
             assert wrong() == []
             execute("RESET ROLE")
 
-        assert verify().sealed == 6
-        assert verify().taken_out == 6
+        assert (verify().sealed, verify().waiting, verify().taken_out) == (6, 1, 7)
 
     @pytest.mark.parametrize(("role", "why"), [("nobody_of_that_name", "There is no role"), ("postgres", "a superuser")])
     def test_a_role_that_is_not_there_or_may_do_anything_is_refused(self, role, why, db):
