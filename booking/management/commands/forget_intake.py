@@ -14,7 +14,7 @@ from clients.services.retention import forget
 
 
 class Command(BaseCommand):
-    help = "Deletes unfinished forms, answers and notes that are older than the practice keeps them. Runs every night by itself."
+    help = "Deletes forms, answers, notes and the audit's reasons that are older than the practice keeps them; runs every night."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
@@ -27,5 +27,5 @@ class Command(BaseCommand):
         verb = "would be deleted" if dry_run else "deleted"
         self.stdout.write(
             f"{report.drafts} unfinished forms and {report.responses} sent ones of {report.clients} clients, "
-            f"and {notes} session notes {verb}; so are reasons and addresses of {told} audit entries."
+            f"{notes} session notes, and the reasons and addresses of {told} audit entries {verb}."
         )
