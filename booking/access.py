@@ -370,6 +370,12 @@ def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:
     return found.select_related("client", "therapist", "treatment__location")
 
 
+def trail_of(client: Client) -> QuerySet[AuditEntry]:
+    """What the audit says about a client, which is theirs to read, the latest first."""
+    about = ("by__therapist", "by__client", "appointment")
+    return AuditEntry.objects.filter(client=client).select_related(*about).order_by("-at", "-recorded_at", "pk")
+
+
 def steps_at_desk(user: User | AnonymousUser) -> QuerySet[AuditEntry]:
     """What was done to these sessions, and may be taken back."""
     return AuditEntry.objects.filter(appointment__in=sessions_at_desk(user)).select_related("change", "appointment__client")

@@ -1,15 +1,20 @@
-"""What was done to a session, by whom, when and why: the facts of a sentence, which the template words."""
+"""What was done to a session or read of a client, by whom, when and why: the facts of a sentence, which the template words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext
 
 from booking.enums import AppointmentStatus
-from booking.models import Appointment, AuditEntry
-from clients.models import User
+from booking.models import Appointment, AuditEntry, Note
+from clients.models import Client, Response, User
 from therapists.models import Room, Therapist
 
 
@@ -26,13 +31,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Deed:
-    """One act. ``by`` is nobody's where a link was followed or the app did it by itself; ``role``: client, therapist or desk."""
+    """One act. ``by`` is nobody's where a link was followed or the app did it by itself; ``role``: client, therapist or desk.
+
+    ``read_of``: of what was read the day it was sent on, or of the session that a note is about, while that is kept.
+    """
 
     entry: AuditEntry
     by: str
     role: str
     was: Place | None
     now: Place | None
+    read_of: date | None = None
 
     @property
     def state(self) -> str:
@@ -63,19 +72,41 @@ class Deed:
 
 def deeds_of(appointment: Appointment) -> list[Deed]:
     """All that was done to a session, the latest first. Three queries, however much it was."""
+    entries = appointment.audit_entries.select_related("by__therapist", "by__client").order_by("-at", "-sequence")
+    return list(_deeds(entries, {}, to=None))
+
+
+def deeds_about(client: Client, entries: Iterable[AuditEntry]) -> list[Deed]:
+    """These entries about a client as told to them: what they did themselves, “you” did. Four queries beside the entries."""
+    told = list(entries)
+    return list(_deeds(told, _days_read({entry.record for entry in told if entry.record}), to=client))
+
+
+def _deeds(entries: Iterable[AuditEntry], days_read: Mapping[UUID, date], *, to: Client | None) -> Iterator[Deed]:
     names = {str(pk): name for pk, name in Therapist.objects.values_list("pk", "name")}
     rooms = {str(pk): name for pk, name in Room.objects.values_list("pk", "name")}
-    entries = appointment.audit_entries.select_related("by__therapist", "by__client").order_by("-at", "-sequence")
-    return [
-        Deed(
+    for entry in entries:
+        yield Deed(
             entry,
-            str(entry.by) if entry.by else "",
+            _called(entry.by, to),
             _role(entry.by),
             _place(entry.before, names, rooms),
             _place(entry.after, names, rooms),
+            days_read.get(entry.record) if entry.record else None,
         )
-        for entry in entries
-    ]
+
+
+def _days_read(records: Collection[UUID]) -> dict[UUID, date]:
+    """Of forms the day they were sent or begun on, of notes the day of their session."""
+    notes = Note.objects.filter(pk__in=records).values_list("pk", "appointment__local_date")
+    forms = Response.objects.filter(pk__in=records).values_list("pk", Coalesce("submitted_at", "started_at"))
+    return dict(notes) | {pk: timezone.localdate(at) for pk, at in forms}
+
+
+def _called(user: User | None, to: Client | None) -> str:
+    if user is None:
+        return ""
+    return gettext("You") if to is not None and user.pk == to.user_id else str(user)
 
 
 def _role(user: User | None) -> str:

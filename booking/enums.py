@@ -256,6 +256,10 @@ class AuditAction(TextChoices):
     ON_HOLD = "on_hold", _("put on hold")
     CLEARED = "cleared", _("taken off hold")
     DECIDED = "decided", _("decided")
+    READ_ANSWERS = "read_answers", _("read answers")
+    READ_NOTE = "read_note", _("read a note")
+    CORRECTED = "corrected", _("changed details")
+    ERASED = "erased", _("erased")
 
 
 class FeedShows(TextChoices):

@@ -10,6 +10,7 @@ from booking.notifications.delivery import send_due
 from booking.notifications.reminders import queue_due
 from booking.notifications.staff import queue_staff_mail
 from booking.services.asking import clients_here_since
+from booking.services.audit import forget_told, head_of_chain, seal
 from booking.services.decisions import escalate
 from booking.services.holds import release_expired
 from booking.services.intake import weigh_all
@@ -83,6 +84,7 @@ def lock_unsigned_notes() -> None:
 def forget_old_answers() -> None:
     now = timezone.now()
     report, notes = forget(now=now, here_since=clients_here_since), forget_notes(now=now)
+    forget_told(now=now)
     log.warning("answers_forgotten", drafts=report.drafts, responses=report.responses, clients=report.clients, notes=notes)
 
 
@@ -90,3 +92,9 @@ def forget_old_answers() -> None:
 def purge_old_copies() -> None:
     report = purge_copies(now=timezone.now())
     log.warning("notice_copies_purged", notices=report.notices, earlier=report.earlier)
+
+
+@shared_task
+def seal_audit() -> None:
+    if sealed := seal():
+        log.warning("audit_sealed", entries=sealed, head=str(head_of_chain()))

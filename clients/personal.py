@@ -2,6 +2,7 @@
 
 A model that holds personal data says so beside its fields: ``personal`` names each such column and its kind, ``personal_of``
 the way from a row to the client it is about ("pk" on Client itself). Without that the rows are about the practice's people.
+What in such a row tells of somebody else its ``withheld_from`` names.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def as_data(client: Client, *, now: datetime) -> dict[str, Any]:
         "made_at": now,
         "rows": {
             model._meta.label: [
-                {field.name: _plain(row, field) for field in _columns(model)} for row in rows_about(model, client)
+                {field.name: None if _is_withheld(row, field, client) else _plain(row, field) for field in _columns(model)}
+                for row in rows_about(model, client)
             ]
             for model in models_about_clients()
         },
@@ -90,7 +92,7 @@ def in_groups(client: Client) -> list[Group]:
     found = [
         Group(
             capfirst(str(TITLES.get(model, model._meta.verbose_name_plural))),
-            [facts for row in rows_about(model, client) if (facts := list(_facts(row, regions)))],
+            [facts for row in rows_about(model, client) if (facts := list(_facts(row, regions, client)))],
         )
         for model in models_about_clients()
     ]
@@ -122,6 +124,11 @@ def _is_tie(field: models.Field[Any, Any]) -> bool:
     return isinstance(field, models.ForeignKey) and hasattr(field.related_model, "personal_of")
 
 
+def _is_withheld(row: models.Model, field: models.Field[Any, Any], client: Client) -> bool:
+    """Whether a value in a row about a client tells of somebody else; the model says so of its rows."""
+    return hasattr(row, "withheld_from") and field.name in row.withheld_from(client)
+
+
 def _plain(row: models.Model, field: models.Field[Any, Any]) -> Any:
     if _is_named(field):
         named = getattr(row, field.name)
@@ -136,12 +143,12 @@ _JSON = (str, int, float, bool, list, dict, datetime, type(None))
 # ---- words ------------------------------------------------------------------------------------------------------------------
 
 
-def _facts(row: models.Model, regions: Mapping[str, BodyRegion]) -> Iterator[Fact]:
+def _facts(row: models.Model, regions: Mapping[str, BodyRegion], client: Client) -> Iterator[Fact]:
     if isinstance(row, Answer):
         yield Fact(row.question.text, in_words(row.question, row.value, regions))
         return
     for field in _columns(type(row)):
-        lines = _lines(row, field) if _is_told(field) else []
+        lines = _lines(row, field) if _is_told(field) and not _is_withheld(row, field, client) else []
         if lines:
             yield Fact(capfirst(str(field.verbose_name)), lines)
 

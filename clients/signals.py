@@ -7,5 +7,11 @@ from django.dispatch import Signal
 #: A client sent a form, or took the agreement back that answers are used. Arguments: ``client``, ``now``.
 answers_changed = Signal()
 
+#: What a client is called or how they are reached was changed. Arguments: ``client``, ``by``, ``now``.
+details_changed = Signal()
+
+#: Somebody of the practice read what is known of a client's health. Argument: ``view``, the HealthView row that was left.
+health_read = Signal()
+
 #: Asks who read what others keep of a client's health; receivers answer with HealthView rows. Argument: ``client``.
 readings_asked = Signal()

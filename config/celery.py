@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "seal the audit": {"task": "booking.tasks.seal_audit", "schedule": 60, "options": {"expires": 60}},
     "weigh answers": {"task": "booking.tasks.weigh_answers", "schedule": crontab(hour="1", minute="10")},
     "escalate decisions": {
         "task": "booking.tasks.escalate_decisions",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from allauth.account.adapter import get_adapter
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.security import SecurityMiddleware
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_structlog.middlewares import RequestMiddleware
 
 from booking.queries import practice_zone
+from clients.origin import asked_from
 
 #: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed.
 TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+|(?<=^/feed/).+")
@@ -59,6 +60,25 @@ class PracticeZoneMiddleware:
             return self.get_response(request)
         with timezone.override(ZoneInfo(practice_zone(timezone.now()))):
             return self.get_response(request)
+
+
+class OriginMiddleware:
+    """What is written down while a request is answered says from which address that came."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with asked_from(_address_of(request)):
+            return self.get_response(request)
+
+
+def _address_of(request: HttpRequest) -> str | None:
+    """As allauth knows it, which believes the declared proxies only; None where the server names none."""
+    try:
+        return str(get_adapter(request).get_client_ip(request))
+    except PermissionDenied:
+        return None
 
 
 class HtmxRedirectMiddleware:

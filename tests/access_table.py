@@ -71,6 +71,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:my_data": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_file": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_copy": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    "booking:my_data_who": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:correct": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:new_address": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:erase_me": HER_FORM | {"ada": (409, 409), "bo": (409, 409)},

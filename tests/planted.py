@@ -37,6 +37,7 @@ from booking.services.holds import book_hold
 from booking.services.series import hold_course
 from booking.services.waitlist import offer_by_hand, wish
 from clients.models import Client, Handout, ResponseView
+from clients.origin import asked_from
 from clients.services import record_booking_consent
 from clients.services.consents import health_data_question, record_agreement
 from clients.services.responses import open_response, save_section, submit_response
@@ -199,7 +200,9 @@ def _health(
         recorded_by=practice.finn,
         recorded_at=now,
     )
-    AuditEntry.objects.create(appointment=session, action=AuditAction.MOVED, by=cora.user, at=now, reason=planted.word())
+    planted.words.append("2001:db8::c0:a77a")
+    with asked_from(planted.words[-1]):
+        AuditEntry.objects.create(appointment=session, action=AuditAction.MOVED, by=cora.user, at=now, reason=planted.word())
     note = Note.objects.create(
         appointment=session, started_at=now, signed_at=now, signed_name="Tess Oduya", locks_at=now + timedelta(hours=1)
     )

@@ -17,11 +17,12 @@ from django.db.models import QuerySet
 from django.test import override_settings
 
 from booking.enums import NotificationState
-from booking.models import Appointment, AuditEntry, Change, FreedTime, NoticeRule, Notification
+from booking.models import Appointment, Change, FreedTime, NoticeRule, Notification
 from booking.notifications.render import written
 from clients.models import Client
 from tests.factories import LocationFactory, NoticeRuleFactory, TreatmentFactory
 from tests.http_crowd import ROOT, environment
+from tests.rewound import forget_sessions
 from tests.smtp_sink import Sink
 from therapists.models import Location, Room, Therapist, Treatment
 
@@ -139,8 +140,10 @@ def until(done: Callable[[], bool], *, within: float, every: float = 0.25) -> fl
 
 def emptied() -> None:
     """The practice without sessions and notices, for the next drill."""
-    for model in (Notification, FreedTime, AuditEntry, Appointment, Change):
+    for model in (Notification, FreedTime):
         model.objects.all().delete()
+    forget_sessions()
+    Change.objects.all().delete()
 
 
 def learn(now: datetime) -> None:

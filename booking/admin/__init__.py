@@ -2,6 +2,7 @@
 
 from booking.admin import (
     appointments,
+    audit,
     holds,
     notes,
     notice_rules,
@@ -16,6 +17,7 @@ from booking.admin import (
 
 __all__ = [
     "appointments",
+    "audit",
     "holds",
     "notes",
     "notice_rules",

@@ -35,7 +35,7 @@ from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, FlagState, Light
 from booking.exceptions import BookingError
 from booking.forms.decisions import ClearanceForm
-from booking.models import Appointment, AuditEntry, Clearance, SessionFlag
+from booking.models import Appointment, Clearance, SessionFlag
 from booking.objections import answers
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
@@ -134,36 +134,6 @@ class StateForm(forms.ModelForm):
         except BookingError as refusal:
             self.add_error(None, str(refusal))
         return data
-
-
-def in_words(facts: dict[str, str | None]) -> str:
-    """What an audit entry keeps of an appointment, for reading."""
-    if not facts:
-        return "–"
-    state = facts.get("status")
-    words = [
-        AppointmentStatus(state).label if state else "",
-        facts.get("local_date"),
-        facts.get("local_time"),
-        facts.get("starts_at"),
-    ]
-    return ", ".join(str(word) for word in words if word)
-
-
-class AuditWords:
-    """Columns that put an audit entry in words."""
-
-    @admin.display(description=_("at"), ordering="at")
-    def moment(self, entry: AuditEntry) -> str:
-        return on_the_clock(entry.at)
-
-    @admin.display(description=_("before"))
-    def was(self, entry: AuditEntry) -> str:
-        return in_words(entry.before)
-
-    @admin.display(description=_("after"))
-    def became(self, entry: AuditEntry) -> str:
-        return in_words(entry.after)
 
 
 class Lit(Protocol):
@@ -347,14 +317,3 @@ class ClearanceAdmin(ReadOnlyAdmin):
     @admin.display(description=_("recorded"), ordering="recorded_at")
     def recorded(self, clearance: Clearance) -> str:
         return on_the_clock(clearance.recorded_at)
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(AuditWords, ReadOnlyAdmin):
-    list_display = ("moment", "action", "appointment", "by", "reason")
-    list_filter = ("action",)
-    list_select_related = ("appointment", "by")
-    search_fields = ("appointment__client__name", "by__email", "reason")
-    date_hierarchy = "at"
-    ordering = ("-at",)
-    fields = ("moment", "action", "appointment", "by", "reason", "was", "became")

@@ -443,9 +443,9 @@ def undo(request: HttpRequest) -> HttpResponse:
         else:
             undo_step(entry, by=user, now=now)
     except BookingError as refusal:
-        messages.error(request, f"{entry.appointment.client}: {refusal}")
+        messages.error(request, f"{entry.session.client}: {refusal}")
         return _back(request)
-    _say(request, entry.appointment)
+    _say(request, entry.session)
     return _back(request)
 
 

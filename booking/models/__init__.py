@@ -1,6 +1,6 @@
 from booking.models.answer import TextAnswer
 from booking.models.appointment import Appointment, BookingRequest, Hold
-from booking.models.audit import AuditEntry
+from booking.models.audit import AuditEntry, AuditSeal
 from booking.models.change import Change
 from booking.models.feed import Feed
 from booking.models.flag import Clearance, Decision, SessionFlag
@@ -21,6 +21,7 @@ __all__ = [
     "Addendum",
     "Appointment",
     "AuditEntry",
+    "AuditSeal",
     "BookingRequest",
     "Change",
     "Clearance",

@@ -127,7 +127,7 @@ def undo_step(step: AuditEntry, *, by: User | None, now: datetime) -> Appointmen
     time was given to somebody else, or the day of the step is over, and OnHold for what a session on hold may not be; nothing is
     written then.
     """
-    current = _locked(step.appointment)
+    current = _locked(step.session)
     since = current.audit_entries.filter(at__gte=step.at).exclude(pk=step.pk)
     if since.filter(action=AuditAction.UNDONE, before__status=step.after.get("status")).exists():
         return current

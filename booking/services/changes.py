@@ -236,18 +236,18 @@ def undo_change(change: Change, *, by: User | None, now: datetime) -> Change:
     history = list(change.audit_entries.select_related("appointment__treatment").order_by("sequence"))
     if not change.can_be_undone(now):
         raise UndoOver
-    entries = {entry.appointment_id: entry for entry in reversed(history)}
-    version = {entry.appointment_id: entry.sequence for entry in history}
-    now_with = {entry.appointment.therapist_id for entry in entries.values()}
+    entries = {entry.session.pk: entry for entry in reversed(history)}
+    version = {entry.session.pk: entry.sequence for entry in history}
+    now_with = {entry.session.therapist_id for entry in entries.values()}
     then_with = {UUID(entry.before["therapist"]) for entry in entries.values()}
-    treatments = {entry.appointment.treatment for entry in entries.values()}
+    treatments = {entry.session.treatment for entry in entries.values()}
     lock(client=change.client, therapists=now_with | then_with, treatments=treatments, now=now)
     if change.hold is not None:
         change.hold.refresh_from_db(fields=["state"])
         if change.hold.state != HoldState.LIVE:
             raise UndoOver
         let_go(change.hold)
-    rows = _locked([entry.appointment for entry in entries.values()])
+    rows = _locked([entry.session for entry in entries.values()])
     before = {pk: current.facts() for pk, current in rows.items()}
     if any(current.sequence != version[pk] for pk, current in rows.items()):
         raise UndoOver

@@ -18,7 +18,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from booking.enums import CHANGEABLE, AppointmentStatus, HoldState, NotificationKind
+from booking.enums import CHANGEABLE, AppointmentStatus, AuditAction, HoldState, NotificationKind
 from booking.exceptions import StillAhead, WorksHere
 from booking.ical import GONE
 from booking.models import (
@@ -37,6 +37,7 @@ from booking.models import (
     SessionFlag,
     WaitlistEntry,
 )
+from booking.services.audit import take_out
 from booking.services.guard import lock_client
 from booking.services.holds import let_go
 from booking.services.retention import COPY
@@ -108,7 +109,8 @@ def erase(client: Client, *, now: datetime) -> None:
     for model in (Notification, Offer, WaitlistEntry, Repair, Reach):
         model._default_manager.filter(client=client).delete()
     SessionFlag.objects.filter(appointment__client=client).delete()
-    AuditEntry.objects.filter(appointment__client=client).exclude(reason="").update(reason="")
+    AuditEntry.objects.create(action=AuditAction.ERASED, client=client, record=client.pk, by=client.user, at=now)
+    take_out(AuditEntry.objects.filter(client=client))
     if keeps:
         Clearance.objects.filter(client=client).update(given_by=TAKEN_OUT, reference=TAKEN_OUT)
     else:

@@ -315,6 +315,6 @@ def _after(change: Change, request: HttpRequest) -> Any:
     """The session that was moved; the calendar where it is somebody else's now."""
     entry = change.audit_entries.select_related("appointment").first()
     assert entry is not None
-    if sessions_given_by(_therapist(request)).filter(pk=entry.appointment_id).exists():
-        return redirect("booking:therapist_session", entry.appointment_id).url
+    if sessions_given_by(_therapist(request)).filter(pk=entry.session.pk).exists():
+        return redirect("booking:therapist_session", entry.session.pk).url
     return redirect("booking:therapist").url

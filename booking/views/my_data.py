@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.paginator import Paginator
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from booking.access import trail_of
+from booking.deeds import deeds_about
 from booking.exceptions import BookingError
 from booking.forms.codes import CodeForm
 from booking.forms.my_data import CorrectForm, NewAddressForm
@@ -22,6 +25,8 @@ from clients.proof import AddressProof, ErasureProof, NewAddressProof
 from clients.services.people import change_address, correct_client
 from clients.services.responses import readings_of
 from clients.views.filling import of_a_client, user_of
+
+DEEDS_ON_A_PAGE = 50
 
 
 @require_safe
@@ -49,13 +54,23 @@ def my_data_copy(request: HttpRequest, client: Client) -> HttpResponse:
     return render(request, "booking/my_data_copy.html", context)
 
 
+@require_safe
+@of_a_client
+def my_data_who(request: HttpRequest, client: Client) -> HttpResponse:
+    """Who looked at or changed what is theirs, in sentences."""
+    shown = Paginator(trail_of(client), DEEDS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {"page": "sessions", "shown": shown, "deeds": deeds_about(client, shown), "own": user_of(client)}
+    return render(request, "booking/my_data_who.html", context)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_a_client
 def correct(request: HttpRequest, client: Client) -> HttpResponse:
     """The name and the number."""
     form = CorrectForm(request.POST if request.method == "POST" else None, initial={"name": client.name, "phone": client.phone})
     if form.is_bound and form.is_valid():
-        correct_client(client, name=form.cleaned_data["name"], phone=str(form.cleaned_data["phone"] or ""))
+        kept = {"name": form.cleaned_data["name"], "phone": str(form.cleaned_data["phone"] or "")}
+        correct_client(client, **kept, now=timezone.now())
         messages.success(request, _("Kept. From now on we use this."))
         return redirect("booking:my_data")
     return _page(request, "booking/my_data_correct.html", form)
@@ -84,7 +99,7 @@ def _new_address_coded(request: HttpRequest, client: Client, proof: AddressProof
         return _page(request, "booking/my_data_address.html", form, email=proof.email)
     proof.abort()
     try:
-        change_address(client, proof.email)
+        change_address(client, proof.email, now=timezone.now())
     except AddressTaken:
         messages.warning(request, _("Somebody else comes to us with this address, so nothing was changed. Please call us."))
     else:

@@ -254,7 +254,7 @@ def _undoable(request: HttpRequest, now: datetime) -> list[tuple[Change, list[Ap
     entries = AuditEntry.objects.select_related("appointment").order_by("appointment__starts_at")
     changes = changes_of(request, now).undoable(now)
     return [
-        (change, list({entry.appointment_id: entry.appointment for entry in change.audit_entries.all()}.values()))
+        (change, list({entry.session.pk: entry.session for entry in change.audit_entries.all()}.values()))
         for change in changes.prefetch_related(Prefetch("audit_entries", entries))
     ]
 

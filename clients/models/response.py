@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from clients.fields import SealedField
 from clients.models.people import Client, User
 from clients.models.questionnaire import SEVERITIES, Question, Questionnaire, ResponseKind
+from clients.signals import health_read
 
 #: Set aside only by what re-encrypts, forgets or erases (clients.services).
 SUBMITTED_STAYS = "clients.Answer:submitted_stays"
@@ -145,8 +146,8 @@ class HealthView(models.Model):
 
     @classmethod
     def leave(cls, *, by: User, at: datetime, **of: models.Model) -> None:
-        """Write down that somebody read what ``of`` names."""
-        cls._default_manager.create(by=by, by_name=str(by), at=at, **of)
+        """Write down that somebody read what ``of`` names, and say so to whoever wants to hear of it."""
+        health_read.send(cls, view=cls._default_manager.create(by=by, by_name=str(by), at=at, **of))
 
 
 class ResponseView(HealthView):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients.exceptions import AddressTaken
 from clients.models import Client, Consent, User
+from clients.signals import details_changed
 
 #: The words a client agrees to when booking. A change of the text is a new version.
 BOOKING_CONSENT = (
@@ -51,15 +52,16 @@ def booking_consent_missing(client: Client) -> bool:
 
 
 @transaction.atomic
-def correct_client(client: Client, *, name: str, phone: str) -> None:
+def correct_client(client: Client, *, name: str, phone: str, now: datetime) -> None:
     """Keep what a client says they are called, and by which number they are reached; their sign-in is called the same."""
     client.name, client.phone = name, phone
     client.save(update_fields=["name", "phone"])
     User.objects.filter(client=client).update(name=name)
+    details_changed.send(Client, client=client, by=client.user, now=now)
 
 
 @transaction.atomic
-def change_address(client: Client, email: str) -> None:
+def change_address(client: Client, email: str, *, now: datetime) -> None:
     """Write to a client, and let them sign in, by an address they have proved. The old one no longer opens anything.
 
     Raises AddressTaken when it is somebody else's; nothing is changed then.
@@ -72,3 +74,4 @@ def change_address(client: Client, email: str) -> None:
     client.save(update_fields=["email"])
     EmailAddress.objects.filter(user=user).delete()
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    details_changed.send(Client, client=client, by=user, now=now)

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "config.middleware.NulMiddleware",
     "config.middleware.PracticeZoneMiddleware",
     "config.limits.LimitMiddleware",
+    "config.middleware.OriginMiddleware",
     "config.middleware.RequestLogMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

@@ -23,6 +23,7 @@ from booking.services.series import plan_course
 from clients.models import Client
 from tests.factories import LocationFactory, RoomFactory, TherapistFactory, TreatmentFactory
 from tests.figures import Figure
+from tests.rewound import no_triggers
 from therapists.models import Therapist, TimeOff, Treatment, WorkingHours
 
 MONDAY = date(2027, 2, 1)
@@ -150,7 +151,7 @@ def settle() -> None:
 
 
 def empty() -> None:
-    with connection.cursor() as cursor:
+    with no_triggers(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE booking_appointment CASCADE")
 
 

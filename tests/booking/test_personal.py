@@ -22,6 +22,7 @@ from booking.services.notes import forget_notes
 from clients.exceptions import NoConsent
 from clients.fields import SealedField
 from clients.models import Client, Consent, Response, ResponseView, User
+from clients.origin import asked_from
 from clients.personal import APPS, KINDS, as_data, models_about_clients, tagged
 from clients.services.consents import health_data_question, record_agreement
 from clients.services.keys import sealed_columns
@@ -56,6 +57,8 @@ NOT_PERSONAL = {
     "booking.TextAnswer": {"carrier_id"},
     "booking.Hold": {"owner", "course", "plan"},
     "booking.BookingRequest": {"content"},
+    "booking.AuditEntry": {"told_digest"},
+    "booking.AuditSeal": {"digest", "hash"},
     "booking.Appointment": {"zone"},
     "booking.Change": {"content"},
     "booking.Link": {"token_hash"},
@@ -172,6 +175,16 @@ class TestHandingOut:
         rows = as_data(cora.client, now=now)["rows"]
 
         assert "stopped" not in rows["booking.Reach"][0]
+
+    def test_from_where_others_acted_is_not_told(self, cora, practice, now):
+        note = Note.objects.get(appointment__client=cora.client)
+        with asked_from("198.51.100.9"):
+            NoteView.leave(by=practice.finn, at=now, note=note)
+            NoteView.leave(by=cora.client.user, at=now, note=note)
+
+        told = [row["address"] for row in as_data(cora.client, now=now)["rows"]["booking.AuditEntry"]]
+
+        assert told.count("198.51.100.9") == 1
 
     def test_nothing_of_anybody_else_is_in_it(self, cora, practice, client, now):
         record_agreement(practice.ada, health_data_question(), by=practice.ada.user, now=now)

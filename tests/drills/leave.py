@@ -19,6 +19,7 @@ from booking.services.repairs import accept_repair, change_rules, decline_repair
 from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory
 from tests.figures import Figure
 from tests.http_crowd import all_at_once, deadlocks
+from tests.rewound import forget_sessions
 from therapists.models import HolidayOpening, TimeOff
 
 ROUNDS = 500
@@ -38,7 +39,10 @@ class Stage:
         HolidayOpening.objects.create(location=self.treatment.location, opens_on=self.starts_at.date())
 
     def clear(self) -> None:
-        for model in (Notification, Repair, Appointment, BookingRequest, Hold, TimeOff):
+        for model in (Notification, Repair):
+            model.objects.all().delete()
+        forget_sessions()
+        for model in (BookingRequest, Hold, TimeOff):
             model.objects.all().delete()
 
     def book(self) -> Appointment:

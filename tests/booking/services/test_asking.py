@@ -183,8 +183,8 @@ class TestForgetting:
         assert Response.objects.count() == 1
         call_command("forget_intake", stdout=said)
 
-        assert said.getvalue().splitlines() == [
-            "0 unfinished forms and 1 sent ones of 1 clients, and 0 session notes would be deleted.",
-            "0 unfinished forms and 1 sent ones of 1 clients, and 0 session notes deleted.",
-        ]
+        counted = (
+            "0 unfinished forms and 1 sent ones of 1 clients, 0 session notes, and the reasons and addresses of 0 audit entries"
+        )
+        assert said.getvalue().splitlines() == [f"{counted} would be deleted.", f"{counted} deleted."]
         assert Response.objects.count() == 0
