@@ -27,6 +27,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
     "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
     "metrics": dict.fromkeys(PEOPLE, (404, 405)),  # for whoever shows the token, and no person does
+    "demonstration": dict.fromkeys(PEOPLE, (404, 405)),  # for a token that never was
     "booking:landing": dict.fromkeys(PEOPLE, (200, 302)),
     "booking:what": dict.fromkeys(PEOPLE, (200, 422)),
     "booking:when": dict.fromkeys(PEOPLE, (200, 422)),
