@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
@@ -32,6 +34,12 @@ def has_second_factor(request: HttpRequest) -> bool:
 def lacks_second_factor(request: HttpRequest) -> bool:
     """Whether somebody who works here is signed in with less than they need: no page is theirs before they add it."""
     return works_here(request.user) and not has_second_factor(request)
+
+
+def proved_recently(request: HttpRequest) -> bool:
+    """Whether somebody signed in, or proved once more who they are, within the last minutes."""
+    records = get_authentication_records(request, request.user)
+    return any(time.time() - record["at"] < REAUTHENTICATION_TIMEOUT for record in records)
 
 
 def client_of(user: User | AnonymousUser) -> Client | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64decode, b64encode
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
@@ -18,18 +16,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from clients.access import works_here
+from clients.access import proved_recently, works_here
 from clients.crypto import keyring
 from clients.models import User
 
 #: Where the secrets of second factors are kept; sealed for it, they open nowhere else.
 PLACE = "mfa_authenticator.data"
-
-
-def proved_recently(request: HttpRequest) -> bool:
-    """Whether somebody signed in, or proved once more who they are, within the last minutes."""
-    records = get_authentication_records(request, request.user)
-    return any(time.time() - record["at"] < REAUTHENTICATION_TIMEOUT for record in records)
 
 
 def on_authenticator_added(request: HttpRequest, user: User, authenticator: Authenticator, **more: Any) -> None:

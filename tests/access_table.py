@@ -60,6 +60,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:my_data": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_file": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_copy": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    # both signed in a moment ago, so that nothing is asked
+    "booking:still_you": HER_FORM | {"ada": (302, 302), "bo": (302, 302)},
     "booking:correct": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:new_address": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:erase_me": HER_FORM | {"ada": (409, 409), "bo": (409, 409)},

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.decorators import reauthentication_required
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 from clients.models import Client, Consent, Response, ResponseView, User
@@ -49,6 +51,18 @@ class UserAdmin(DjangoUserAdmin):
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    @method_decorator(reauthentication_required)
+    def changeform_view(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        return super().changeform_view(request, *args, **more)
+
+    @method_decorator(reauthentication_required)
+    def delete_view(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        return super().delete_view(request, *args, **more)
+
+    @method_decorator(reauthentication_required)
+    def user_change_password(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        return super().user_change_password(request, *args, **more)
 
 
 class ReadOnly:

@@ -185,6 +185,42 @@ def test_a_role_that_is_given_counts_at_once(client, practice):
     assert goes_to(client, "/sessions/", "mfa_index")
 
 
+def test_accounts_at_the_desk_are_opened_by_whoever_showed_who_they_are_a_moment_ago(client, practice, clock):
+    robin = UserFactory(email="robin@example.org", is_staff=True, is_superuser=True)
+    robin.set_password(PASSWORD)
+    robin.save()
+    client.force_login(robin)
+    page = reverse("admin:clients_user_change", args=[practice.finn.pk])
+    assert client.get(page).status_code == 200
+    clock.shift(301)
+
+    assert goes_to(client, page, "account_reauthenticate")
+    assert goes_to(client, reverse("mfa_activate_totp"), "account_reauthenticate")
+    assert client.get("/desk/").status_code == 200
+    client.post(reverse("account_reauthenticate"), {"password": "another pass phrase"})
+    assert goes_to(client, page, "account_reauthenticate")
+    assert client.post(reverse("account_reauthenticate"), {"password": PASSWORD, "next": page})["Location"] == page
+    assert client.get(page).status_code == 200
+
+
+def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_take_their_data(client, practice, clock, mailoutbox):
+    client.force_login(practice.ada.user)
+    assert client.get("/sessions/my-data/my-data.json").status_code == 200
+    clock.shift(301)
+    ask = reverse("booking:still_you")
+
+    assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
+    assert client.get("/sessions/my-data/copy/")["Location"] == f"{ask}?copy"
+    assert client.get(ask).status_code == 200
+    client.post(ask)
+    assert [mail.to for mail in mailoutbox] == [["ada@example.org"]]
+    code = re.search(r"\b\d{6}\b", mailoutbox[0].body)[0]
+    assert client.post(ask, {"code": f"{(int(code) + 1) % 1_000_000:06}"}).status_code == 422
+    assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
+    assert client.post(ask, {"code": code})["Location"] == "/sessions/my-data/"
+    assert client.get("/sessions/my-data/my-data.json").status_code == 200
+
+
 class TestLinksOfTheDemonstration:
     @pytest.fixture(autouse=True)
     def demonstration(self, settings, tmp_path, finn):
