@@ -71,6 +71,12 @@ class SessionEndMiddleware:
         return _signed_out(request, why)
 
 
+def begin_anew(request: HttpRequest, **more: Any) -> None:
+    """Whoever signs in has all the time again, also in a session they had before."""
+    for key in (SIGNED_IN_AT, SEEN_AT, WAS_IDLE, SIGNED_OUT):
+        request.session.pop(key, None)
+
+
 def _why_over(request: HttpRequest, now: int) -> str:
     """Why this session is over, or nothing."""
     session = request.session
@@ -86,7 +92,6 @@ def _why_over(request: HttpRequest, now: int) -> str:
 def _note_seen(request: HttpRequest, now: int) -> None:
     session = request.session
     if SIGNED_IN_AT not in session:
-        session.pop(SIGNED_OUT, None)
         session[SIGNED_IN_AT] = session[SEEN_AT] = now
     if now - session[SEEN_AT] >= FORM_IDLE:
         session[WAS_IDLE] = True
