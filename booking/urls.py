@@ -93,6 +93,7 @@ urlpatterns = [
     path("sessions/my-data/my-data.json", my_data.my_data_file, name="my_data_file"),
     path("sessions/my-data/copy/", my_data.my_data_copy, name="my_data_copy"),
     path("sessions/my-data/who/", my_data.my_data_who, name="my_data_who"),
+    path("sessions/my-data/still-you/", my_data.still_you, name="still_you"),
     path("sessions/my-data/correct/", my_data.correct, name="correct"),
     path("sessions/my-data/address/", my_data.new_address, name="new_address"),
     path("sessions/my-data/erase/", my_data.erase_me, name="erase_me"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
+from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
+from allauth.account.internal.flows.login import get_authentication_records
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Q, QuerySet
@@ -13,6 +16,31 @@ from clients.models import Client, Handout, Response, User
 from clients.models.response import ResponseQuerySet
 
 HANDOUT_KEY = "handout"
+#: How a sign-in by a link of the demonstration practice is recorded; where such links count, see config/demonstration.py.
+DEMONSTRATION = "demonstration"
+#: What counts as a second factor: an authenticator of allauth (a code, a passkey, a recovery code), or such a link.
+SECOND_FACTORS = ("mfa", DEMONSTRATION)
+
+
+def works_here(user: User | AnonymousUser) -> bool:
+    """Whether somebody reads about others: staff of the desk, and therapists."""
+    return user.is_authenticated and (user.is_staff or hasattr(user, "therapist"))
+
+
+def has_second_factor(request: HttpRequest) -> bool:
+    """Whether whoever is signed in proved a second factor, or signed in with a passkey, in this session."""
+    return any(record["method"] in SECOND_FACTORS for record in get_authentication_records(request, request.user))
+
+
+def lacks_second_factor(request: HttpRequest) -> bool:
+    """Whether somebody who works here is signed in with less than they need: no page is theirs before they add it."""
+    return works_here(request.user) and not has_second_factor(request)
+
+
+def proved_recently(request: HttpRequest) -> bool:
+    """Whether somebody signed in, or proved once more who they are, within the last minutes."""
+    records = get_authentication_records(request, request.user)
+    return any(time.time() - record["at"] < REAUTHENTICATION_TIMEOUT for record in records)
 
 
 def client_of(user: User | AnonymousUser) -> Client | None:

@@ -1,11 +1,19 @@
+"""What allauth asks us: who may sign up and sign in how, from where, and how the secrets of second factors are kept."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.account.internal.stagekit import clear_login
+from allauth.core import context
 from allauth.core.exceptions import RateLimited
 from allauth.core.internal.httpkit import clean_client_ip
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
 from django.forms import ValidationError
@@ -13,7 +21,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from clients.access import proved_recently, works_here
+from clients.crypto import keyring
 from clients.models import User
+
+#: Where the secrets of second factors are kept; sealed for it, they open nowhere else.
+PLACE = "mfa_authenticator.data"
+
+
+def on_authenticator_added(request: HttpRequest, user: User, authenticator: Authenticator, **more: Any) -> None:
+    """Whoever just typed the first code of a new app, or used a new passkey, proved it: nobody asks again at once."""
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -25,7 +44,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse | None:
         """A mailed code is enough for a client; who reads about others, at the desk or as a therapist, has a password as well."""
         by = {record["method"] for record in get_authentication_records(request, user)}
-        if by == {"code"} and (user.is_staff or hasattr(user, "therapist")):
+        if by == {"code"} and works_here(user):
             clear_login(request)
             messages.info(request, _("Please sign in with your password: a code by mail is for clients."))
             answer: HttpResponse = redirect("account_login")
@@ -51,3 +70,17 @@ class AccountAdapter(DefaultAccountAdapter):
             raise RateLimited
         said: ValidationError = super().validation_error(code, *values)
         return said
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Whoever signed in a moment ago is not asked who they are once more."""
+        return not proved_recently(context.request)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Secrets of second factors are sealed like health answers, with the keys that are not in the database."""
+
+    def encrypt(self, text: str) -> str:
+        return b64encode(keyring().seal(text.encode(), place=PLACE)).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return keyring().open(b64decode(encrypted_text), place=PLACE).decode()

@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class ClientsConfig(AppConfig):
     name = "clients"
     verbose_name = _("clients")
+
+    def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_added
+
+        from clients.adapter import on_authenticator_added  # models exist only now
+
+        authenticator_added.connect(on_authenticator_added)

@@ -100,6 +100,17 @@ class ErasureProof(AddressProof):
     session_key = "erasure_proof"
 
 
+class StillThemProof(AddressProof):
+    """That it is still the client who sits at their browser, before what is most private leaves it."""
+
+    session_key = "still_them_proof"
+
+    def done(self, user: User) -> None:
+        """It was the right code: nobody asks again for some minutes."""
+        self.abort()
+        record_authentication(self.request, user, method="code", email=self.email, reauthenticated=True)
+
+
 def sign_in(request: HttpRequest, user: User) -> HttpResponse | None:
     """Sign in somebody whose address was just proved. A response means that a second factor has to come first."""
     EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})

@@ -39,6 +39,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "healthz": ALL_200_405,
     "readyz": dict.fromkeys(PEOPLE, (503, 405)),  # no worker and no beat run beside the tests
     "metrics": dict.fromkeys(PEOPLE, (404, 405)),  # for whoever shows the token, and no person does
+    "demonstration": dict.fromkeys(PEOPLE, (404, 405)),  # for a token that never was
     "booking:landing": dict.fromkeys(PEOPLE, (200, 302)),
     "booking:what": dict.fromkeys(PEOPLE, (200, 422)),
     "booking:when": dict.fromkeys(PEOPLE, (200, 422)),
@@ -72,6 +73,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:my_data_file": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_copy": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
     "booking:my_data_who": HER_ANSWERS | {"ada": (200, 405), "bo": (200, 405)},
+    # both signed in a moment ago, so that nothing is asked
+    "booking:still_you": HER_FORM | {"ada": (302, 302), "bo": (302, 302)},
     "booking:correct": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:new_address": HER_FORM | {"ada": (200, 422), "bo": (200, 422)},
     "booking:erase_me": HER_FORM | {"ada": (409, 409), "bo": (409, 409)},

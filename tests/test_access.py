@@ -172,7 +172,7 @@ def forms_of(client, now):
 def address(name, world):
     if name == "booking:when":
         return f"{reverse(name)}?treatment={world.practice.treatment.pk}"
-    if name in ("booking:link", "booking:stop", "booking:feed", "intake:tablet"):
+    if name in ("booking:link", "booking:stop", "booking:feed", "intake:tablet", "demonstration"):
         return reverse(name, args=["a-token-that-never-was"])
     if name == "intake:part":
         return reverse(name, args=[world.draft.pk, "part-4"])

@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,10 +19,11 @@ from booking.exceptions import BookingError
 from booking.forms.codes import CodeForm
 from booking.forms.my_data import CorrectForm, NewAddressForm
 from booking.services.erasure import erase, fate_of, require_erasable
+from clients.access import proved_recently
 from clients.exceptions import AddressTaken
 from clients.models import Client
 from clients.personal import as_data, in_groups
-from clients.proof import AddressProof, ErasureProof, NewAddressProof
+from clients.proof import AddressProof, ErasureProof, NewAddressProof, StillThemProof
 from clients.services.people import change_address, correct_client
 from clients.services.responses import readings_of
 from clients.views.filling import of_a_client, user_of
@@ -41,6 +43,8 @@ def my_data(request: HttpRequest, client: Client) -> HttpResponse:
 @of_a_client
 def my_data_file(request: HttpRequest, client: Client) -> HttpResponse:
     """All of it, for another program."""
+    if not proved_recently(request):
+        return redirect(_still_you_first(request))
     answer = JsonResponse(as_data(client, now=timezone.now()), json_dumps_params={"indent": 1, "ensure_ascii": False})
     answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return answer
@@ -50,6 +54,8 @@ def my_data_file(request: HttpRequest, client: Client) -> HttpResponse:
 @of_a_client
 def my_data_copy(request: HttpRequest, client: Client) -> HttpResponse:
     """All of it, to read or to print."""
+    if not proved_recently(request):
+        return redirect(_still_you_first(request))
     context = {"page": "sessions", "client": client, "groups": in_groups(client), "now": timezone.now()}
     return render(request, "booking/my_data_copy.html", context)
 
@@ -105,6 +111,39 @@ def _new_address_coded(request: HttpRequest, client: Client, proof: AddressProof
     else:
         messages.success(request, _("Kept. From now on we write to this address, and you sign in with it."))
     return redirect("booking:my_data")
+
+
+# ---- once more who they are -------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_a_client
+def still_you(request: HttpRequest, client: Client) -> HttpResponse:
+    """A code to their address, before they take everything with them; a sign-in of a moment ago is enough."""
+    if proved_recently(request):
+        return redirect("booking:my_data_copy" if "copy" in request.GET else "booking:my_data")
+    proof = StillThemProof.resume(request)
+    if proof is None or proof.email != user_of(client).email:
+        return _code_for_still_you(request, client)
+    form = CodeForm(request.POST if request.method == "POST" else None)
+    if not _is_proved(request, proof, form):
+        return _page(request, "booking/my_data_still_you.html", form, email=proof.email)
+    proof.done(user_of(client))
+    messages.success(request, _("Thank you. You can take your data with you for the next five minutes."))
+    return redirect("booking:my_data_copy" if "copy" in request.GET else "booking:my_data")
+
+
+def _code_for_still_you(request: HttpRequest, client: Client) -> HttpResponse:
+    email = user_of(client).email
+    if request.method == "POST":
+        StillThemProof.begin(request, email=email, details={})
+        return redirect(request.get_full_path())
+    return render(request, "booking/my_data_still_you.html", {"page": "sessions", "user_email": email})
+
+
+def _still_you_first(request: HttpRequest) -> str:
+    wants_copy = request.path == reverse("booking:my_data_copy")
+    return reverse("booking:still_you") + ("?copy" if wants_copy else "")
 
 
 # ---- erasing ----------------------------------------------------------------------------------------------------------------

@@ -7,12 +7,31 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+
 from clients.models import Client, ResponseKind, User
 from clients.services.consents import health_data_question, record_agreement
 from clients.services.reference import SHIPPED
 from clients.services.responses import open_response, save_section, submit_response
 
 ANSWERS = SHIPPED / "demonstration_answers.json"
+SIGNER = Signer(salt="clients.services.demonstration")
+
+
+def link_of(user: User) -> str:
+    """The path that signs an invented person in; see config/demonstration.py for where it counts."""
+    return f"/demo/{SIGNER.sign(str(user.pk))}/"
+
+
+def user_of_link(token: str) -> User | None:
+    """Whose link it is, if the demonstration practice of this machine was told of it when it was loaded."""
+    try:
+        pk = SIGNER.unsign(token)
+        told = (settings.VAR / "demo-sign-ins.txt").read_text()
+    except (BadSignature, OSError):
+        return None
+    return User.objects.filter(pk=pk).first() if f"/demo/{token}/" in told.split() else None
 
 
 def load_demonstration_answers(clients: Sequence[Client], *, by: User, now: datetime) -> None:

@@ -275,7 +275,7 @@ def _tell(port: int) -> None:
         say(f"Mail is written to {VAR / 'mail'}")
     sign_ins = VAR / "demo-sign-ins.txt"
     if sign_ins.exists():
-        say("\n" + sign_ins.read_text().rstrip())
+        say("\n" + sign_ins.read_text().rstrip().replace(" /demo/", f" http://localhost:{port}/demo/"))
     say("\nCtrl-C stops it; the data stays.")
 
 

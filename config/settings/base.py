@@ -59,6 +59,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.HtmxRedirectMiddleware",
+    "config.middleware.SessionEndMiddleware",
+    "config.middleware.SecondFactorMiddleware",
     "config.middleware.NulMiddleware",
     "config.middleware.PracticeZoneMiddleware",
     "config.limits.LimitMiddleware",
@@ -167,7 +169,17 @@ ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
+MFA_ADAPTER = "clients.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Unknot"
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# staff accounts are made by a manager, who knows whose address it is
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+# the cookie of a sign-in by password goes with the browser
+ACCOUNT_SESSION_REMEMBER = False
+# whether the links that `manage.py demo` writes sign anybody in
+DEMONSTRATION_LINKS = False
 
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", _("English"))]

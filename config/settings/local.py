@@ -7,4 +7,5 @@ from config.settings.base import env
 
 SECRET_KEY = env("SECRET_KEY")
 DEBUG = False
+DEMONSTRATION_LINKS = True
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

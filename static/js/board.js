@@ -22,6 +22,10 @@ function start() {
 
   async function ask(url, options = {}) {
     const response = await fetch(url, { ...options, headers: { "X-Board": "1", ...options.headers }, cache: "no-store" });
+    if (response.redirected && !new URL(response.url).pathname.startsWith(location.pathname)) {
+      location.reload(); // to sign in again
+      return null;
+    }
     if (response.status === 304) return null;
     if (!response.ok || !response.headers.get("Content-Type")?.startsWith("text/html")) throw new Error(response.statusText);
     return new DOMParser().parseFromString(await response.text(), "text/html").getElementById("board");

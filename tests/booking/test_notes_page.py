@@ -180,7 +180,7 @@ class TestKeptByItself:
     def test_takes_the_same_queries_however_much_it_says(self, desk, session, count, django_assert_num_queries):
         points = {f"point-{n}-region": region for n, region in zip(range(count), ("CALF_L", "CALF_R", "JAW_L"), strict=False)}
 
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(22):
             post(desk, session, do="keep", **points)
 
         assert len(latest(session).points) == count
@@ -410,7 +410,7 @@ class TestWhatIsLeft:
         for each in range(1, count):
             book(client=practice.bo, starts_at=NINE - timedelta(weeks=each), now=NINE - timedelta(days=30))
 
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(15):
             desk.get(reverse("booking:notes"))
 
     def test_the_list_and_the_form_lead_to_the_note(self, desk, session):

@@ -184,7 +184,7 @@ class TestTheList:
             session = book(client=ClientFactory(), starts_at=NINE - timedelta(days=33) + timedelta(hours=each))
             fill_in(session.client, now)
 
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(21):
             tess.get(reverse("booking:therapist"))
 
 

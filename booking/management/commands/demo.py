@@ -39,7 +39,7 @@ from booking.services.waitlist import wish
 from clients.models import Client, User
 from clients.roles import FRONT_DESK, MANAGER
 from clients.services.accounts import hand_out
-from clients.services.demonstration import load_demonstration_answers, load_demonstration_course
+from clients.services.demonstration import link_of, load_demonstration_answers, load_demonstration_course
 from therapists.models import (
     BodyArea,
     Closure,
@@ -638,7 +638,7 @@ def _returning_client(clients: list[Client], now: datetime) -> str:
     EmailAddress.objects.create(user=client.user, email=client.email, verified=True, primary=True)
     done = Appointment.objects.filter(client=client, status=AppointmentStatus.DONE).order_by("starts_at")
     load_demonstration_course(client, [each.local_start for each in done.exclude(local_date=chosen.local_date)], by=client.user)
-    return f"  {'client':<11} {client.email:<32} (by a code; has been here before)\n"
+    return f"  {'client':<11} {client.email:<32} (by a code)       {link_of(client.user)}  has been here before\n"
 
 
 def _notes(therapists: list[Therapist], today: date) -> None:
@@ -666,12 +666,12 @@ def _notes(therapists: list[Therapist], today: date) -> None:
 
 def _users(therapists: list[Therapist], client: Client) -> str:
     """Make everyone who signs in; the text that says how."""
-    lines = ["Sign-ins of the demonstration practice:"]
+    lines = ["Sign-ins of the demonstration practice; the links work on this machine only:"]
 
     def make(role: str, email: str, name: str, **fields: Any) -> User:
         password = secrets.token_urlsafe(12)
         user = User.objects.create_user(email, password, name=name, **fields)
-        lines.append(f"  {role:<11} {email:<32} {password}")
+        lines.append(f"  {role:<11} {email:<32} {password:<17} {link_of(user)}")
         return user
 
     make("superuser", "owner@example.org", "Iris Linden", is_staff=True, is_superuser=True)
@@ -685,7 +685,7 @@ def _users(therapists: list[Therapist], client: Client) -> str:
         therapist.save(update_fields=["user"])
     client.user = User.objects.create_user(client.email, name=client.name)
     client.save(update_fields=["user"])
-    lines.append(f"  {'client':<11} {client.email:<32} (by a code sent to that address)")
+    lines.append(f"  {'client':<11} {client.email:<32} (by a code)       {link_of(client.user)}")
     EmailAddress.objects.bulk_create(
         EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in User.objects.all()
     )

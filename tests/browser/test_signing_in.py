@@ -1,0 +1,93 @@
+"""Adding a second factor on a phone, signing in with it, a passkey, and being signed out."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+import time_machine
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PASSWORD = "a long enough pass phrase"
+
+
+@pytest.fixture
+def tess(with_form):
+    user = with_form.tess.user
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def sign_in(visitor, user):
+    visitor.open("/therapist/")
+    visitor.look("Sign in")
+    visitor.fill_in(Email=user.email, Password=PASSWORD)
+    visitor.page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def now_shown(secret):
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+
+
+def test_an_app_is_added_and_asked_for_on_a_phone(visit, tess):
+    phone = visit(width=360, scheme="dark")
+    sign_in(phone, tess)
+    phone.look("Second step of signing in")
+    phone.page.get_by_role("link", name="Add an app").click()
+    phone.look("Add an authenticator app")
+    secret = phone.page.locator("#totp-key").inner_text()
+    phone.fill_in(code=now_shown(secret))
+    phone.press("Add it")
+    phone.look("Recovery codes")
+    assert phone.page.locator(".recovery-codes li").count() == 10
+    phone.page.get_by_role("link", name="I have them").click()
+    phone.look("My|February")
+
+    with time_machine.travel(time.time() + 60):
+        other = visit(width=360, script=False)
+        other.open("/therapist/")
+        other.fill_in(Email=tess.email, Password=PASSWORD)
+        other.page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(other.page.get_by_role("heading", level=1)).to_have_text("One more step")
+        other.fill_in(Code=now_shown(secret))
+        other.press("Sign in")
+        expect(other.page.get_by_role("heading", level=1)).to_contain_text("My")
+
+
+def test_a_passkey_is_added_and_takes_the_place_of_the_password(visit, tess):
+    visitor = visit()
+    visitor.address = visitor.address.replace("127.0.0.1", "localhost")  # passkeys want a name
+    devtools = visitor.page.context.new_cdp_session(visitor.page)
+    devtools.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    key |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": key})
+    sign_in(visitor, tess)
+    visitor.page.get_by_role("link", name="Add a passkey").click()
+    visitor.look("Add a passkey")
+    visitor.page.get_by_role("checkbox").check()
+    visitor.press("Add it")
+    visitor.look("Recovery codes")
+
+    visitor.page.context.clear_cookies()
+    visitor.open("/therapist/")
+    visitor.press("Use a passkey")
+
+    visitor.look("My|February")
+
+
+def test_whoever_did_nothing_is_signed_out_and_told_why(signed_in, tess, now):
+    hers = signed_in(tess)
+    hers.open("/therapist/profile/")
+    hers.look("About me")
+
+    with time_machine.travel(now + timedelta(minutes=16)):
+        hers.page.get_by_role("link", name="Change what clients see").click()
+        hers.look("Sign in")
+
+    expect(hers.page.get_by_text("because nothing was done here for 15 minutes")).to_be_visible()
