@@ -157,6 +157,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:session_substitute": at_the_desk(405, 422),
     "admin:session_cancel": at_the_desk(405, 422),
     "admin:session_undo": at_the_desk(405, 302),
+    "admin:new_client": at_the_desk(200, 422),
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
     "admin:find_client": at_the_desk(200, 405),

@@ -1,4 +1,4 @@
-"""A client calls: what is free for them, why not what they want, and one press that holds a session or a whole course."""
+"""A client calls: who is new, what is free for them, why not what they want, and one press that holds a session or a course."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from booking.access import books_for_callers, holder_for_caller, lifts_rules
+from booking.access import SEE_SESSIONS, books_for_callers, holder_for_caller, lifts_rules, registers_clients
 from booking.admin.times import week_of
+from booking.callers import callers
 from booking.engine.planner import Start
 from booking.engine.recurrence import InvalidCourse
 from booking.engine.slots import Offer
@@ -27,7 +28,7 @@ from booking.engine.zones import instant_of
 from booking.exceptions import BookingError, OutsideAvailability
 from booking.forms.booking import Rhythm, course_of
 from booking.forms.changes import key_of, start_from
-from booking.forms.desk import CallerForm
+from booking.forms.desk import CallerForm, NewClientForm
 from booking.models import Appointment, Hold
 from booking.objections import Answer, answers
 from booking.openings import Times, start_of, times_for
@@ -37,8 +38,12 @@ from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import hold_course
 from clients.models import Client, User
+from clients.services.people import take_down
+from clients.services.search import find_clients
 from therapists.models import Therapist, Treatment
 
+#: So many who may be the same are shown.
+ALIKE = 6
 #: How many sessions a course has unless the caller wants another number.
 USUAL = 4
 
@@ -70,6 +75,39 @@ class Call:
             "count": given["count"],
         }
         return f"{reverse('admin:book_for', args=[self.client.pk])}?{urlencode(said)}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_client(request: HttpRequest) -> HttpResponse:
+    """Take down who calls for the first time. While it is typed, whoever may be the same is shown, and can be taken instead."""
+    user, now = request.user, timezone.now()
+    if not registers_clients(user):
+        raise PermissionDenied
+    typed = request.POST if request.method == "POST" else request.GET
+    form = NewClientForm(request.POST) if request.method == "POST" else NewClientForm(initial=typed.dict())
+    if form.is_bound and form.is_valid():
+        given = form.cleaned_data
+        made = take_down(name=given["name"], email=given["email"], phone=str(given["phone"] or ""))
+        messages.success(request, _("%(name)s is taken down.") % {"name": made.name})
+        return redirect("admin:book_for", made.pk) if books_for_callers(user) else redirect("admin:find_client")
+    context = {
+        "title": _("New client"),
+        "form": form,
+        "found": callers(_alike(typed), now=now),
+        "typed": typed.get("name", ""),
+        "sees_sessions": user.has_perm(SEE_SESSIONS),
+        "may_book": books_for_callers(user),
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "admin/new_client.html", admin.site.each_context(request) | context, status=status)
+
+
+def _alike(typed: QueryDict) -> list[Client]:
+    """Clients like the address, the number or the name that was typed, the surest first."""
+    found: dict[UUID, Client] = {}
+    for name in ("email", "phone", "name"):
+        found |= {each.pk: each for each in find_clients(typed.get(name, ""), limit=ALIKE) if each.pk not in found}
+    return list(found.values())[:ALIKE]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

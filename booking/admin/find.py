@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from booking.access import SEE_SESSIONS, books_for_callers, finds_clients, runs_board, takes_walk_ins
+from booking.access import SEE_SESSIONS, books_for_callers, finds_clients, registers_clients, runs_board, takes_walk_ins
 from booking.callers import callers
 from clients.services.search import find_clients
 
@@ -29,6 +29,7 @@ def find_client(request: HttpRequest) -> HttpResponse:
         "sees_sessions": user.has_perm(SEE_SESSIONS),
         "sees_wishes": user.has_perm("booking.view_waitlistentry"),
         "may_book": books_for_callers(user),
+        "may_register": registers_clients(user),
         "may_walk_in": takes_walk_ins(user),
         "may_move": runs_board(user),
     }

@@ -18,6 +18,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("walk-in/<uuid:pk>/", walk_in_for, "walk_in_for"),
     ("ready/", setup.check, "setup_check"),
     ("find/", find.find_client, "find_client"),
+    ("new-client/", book.new_client, "new_client"),
     ("book/<uuid:pk>/", book.book_for, "book_for"),
     ("to-do/", lists.to_do, "lists"),
     ("to-do/act/", lists.act, "lists_act"),

@@ -8,12 +8,15 @@ from typing import Any
 from django import forms
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from phonenumber_field.formfields import PhoneNumberField
 
 from booking.engine.planner import Start
 from booking.forms.booking import MOST_SESSIONS, Rhythm
 from booking.forms.changes import CancelForm, ChangeForm, MoveForm
 from booking.forms.hours import date_field, time_field
+from booking.forms.layout import on_one_line
 from booking.models import Appointment
+from clients.models import Client, User
 from therapists.models import Room, Therapist, Treatment
 
 
@@ -152,3 +155,32 @@ class CallerForm(forms.Form):
         """The day and the minute the caller wants, if they said both."""
         day, at = self.cleaned_data["day"], self.cleaned_data["at"]
         return (day, at.hour * 60 + at.minute) if day and at else None
+
+
+class NewClientForm(forms.Form):
+    """Who calls for the first time: a name, and how to reach them."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, validators=[on_one_line])
+    email = forms.EmailField(label=_("E-mail"), required=False, widget=forms.EmailInput(attrs={"type": "email"}))
+    phone = PhoneNumberField(label=_("Phone"), required=False, widget=forms.TextInput(attrs={"type": "tel"}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs |= {"class": "form-control", "autocomplete": "off"}
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"]).strip().lower()
+        if email and Client.objects.filter(email__iexact=email).exists():
+            raise forms.ValidationError(_("Somebody comes with this address already; they are shown below."))
+        if email and User.objects.filter(email=email).exists():
+            raise forms.ValidationError(_("Somebody who works here has this address. Please take down another."))
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not data["email"] and not data["phone"]:
+            raise forms.ValidationError(
+                _("Please take down an e-mail address or a phone number, or nobody can be told anything.")
+            )
+        return data

@@ -133,7 +133,7 @@ ACCOUNT_RATE_LIMITS = {
     "login": "120/5m/ip",
     "login_failed": "60/5m/ip,5/5m/key",
     "request_login_code": "60/5m/ip,3/m/key,12/h/key,40/d/key",
-    "reset_password": "30/5m/ip,3/m/key,12/h/key",
+    "reset_password": "30/5m/ip,3/m/key,12/h/key",  # pragma: allowlist secret
     # the five tries of one code of ours, also when they are sent all at once
     "try_login_code": "5/10m/key",
 }

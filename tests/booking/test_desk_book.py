@@ -15,6 +15,7 @@ from django.urls import reverse
 from booking.engine.planner import Start
 from booking.forms.changes import key_of
 from booking.models import Appointment, AuditEntry, Hold, Notification, Series
+from clients.models import Client
 from tests.booking.conftest import NINE
 from tests.booking.test_desk_session import words
 from tests.factories import TherapistFactory
@@ -31,6 +32,50 @@ def desk(client, practice, now):
         practice.finn.user_permissions.set(Permission.objects.filter(codename__in=RIGHTS))
         client.force_login(practice.finn)
         yield client
+
+
+@pytest.fixture
+def reception(desk, practice):
+    practice.finn.user_permissions.add(Permission.objects.get(codename="add_client"))
+    return desk
+
+
+class TestNewClient:
+    def test_is_taken_down_with_three_fields_and_booked_next(self, reception):
+        typed = {"name": "Mara Sand", "email": "Mara@Example.org", "phone": "020 7946 0991"}
+
+        answer = reception.post(reverse("admin:new_client"), typed)
+
+        mara = Client.objects.get(name="Mara Sand")
+        assert answer.url == reverse("admin:book_for", args=[mara.pk])
+        assert (mara.email, str(mara.phone)) == ("mara@example.org", "+442079460991")
+        assert mara.user.email == mara.email
+
+    @pytest.mark.parametrize("typed", [{"name": "ada okafro"}, {"email": "ada@example"}])
+    def test_who_may_be_the_same_is_shown_while_it_is_typed(self, reception, practice, typed):
+        page = words(reception.get(reverse("admin:new_client"), typed))
+
+        assert "Perhaps it is one of these Ada Okafor" in page
+        assert "Bo Lindqvist" not in page
+
+    def test_an_address_of_somebody_is_not_taken_twice(self, reception, practice):
+        before = Client.objects.count()
+
+        answer = reception.post(reverse("admin:new_client"), {"name": "A. Okafor", "email": practice.ada.email.upper()})
+
+        assert answer.status_code == 422
+        assert "Somebody comes with this address already" in words(answer)
+        assert "Ada Okafor" in words(answer)
+        of_staff = reception.post(reverse("admin:new_client"), {"name": "Finn", "email": practice.finn.email})
+        assert of_staff.status_code == 422
+        assert Client.objects.count() == before
+
+    @pytest.mark.parametrize(
+        "typed", [{}, {"name": "Mara"}, {"name": "Ma\nra", "phone": "020 7946 0991"}, {"name": "M", "phone": "1"}]
+    )
+    def test_what_is_not_enough_or_wrong_is_said(self, reception, typed):
+        assert reception.post(reverse("admin:new_client"), typed).status_code == 422
+        assert not Client.objects.filter(name__startswith="M").exists()
 
 
 def page_of(practice, **asked):

@@ -20,8 +20,8 @@ ADD = "admin:clients_user_add"
 SNEAKED = {
     "is_staff": "on",
     "is_superuser": "on",
-    "password": "typed",
-    "password1": "typed",
+    "password": "typed",  # pragma: allowlist secret
+    "password1": "typed",  # pragma: allowlist secret
     "user_permissions": "1",
     "groups": "1",
 }

@@ -1,0 +1,48 @@
+"""A call at the desk by keyboard: somebody new is taken down, and a weekly course is booked for them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from playwright.sync_api import expect
+
+from booking.models import Series
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+RIGHTS = ("view_appointment", "add_appointment", "change_appointment", "view_client", "add_client", "override_rules")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_somebody_new_calls_and_gets_a_weekly_course(signed_in, with_form, book, width, scheme):
+    with_form.finn.user_permissions.set(Permission.objects.filter(codename__in=RIGHTS))
+    desk = signed_in(with_form.finn, width=width, scheme=scheme)
+    page = desk.page
+    desk.open("/desk/find/?q=Mara+Sand")
+    page.get_by_role("link", name="New client").press("Enter")
+    desk.look("New client")
+
+    page.get_by_label("E-mail").fill("ada@example.org")
+    expect(page.get_by_text("Perhaps it is one of these")).to_be_visible()
+    desk.look("New client")
+    page.get_by_label("E-mail").fill("mara@example.org")
+    page.get_by_role("button", name="Take down and book").press("Enter")
+    desk.look("Book for Mara Sand")
+
+    page.get_by_label("How often").select_option("weekly")
+    page.get_by_label("How many").fill("3")
+    page.get_by_label("Time the caller wants").fill("09:07")
+    page.get_by_label("Day").fill("2027-03-09")
+    page.get_by_label("Day").press("Enter")
+    expect(page.get_by_text("not offered").first).to_be_visible()
+    desk.look("Book for Mara Sand")
+    page.get_by_role("button", name=re.compile("Tue 9 Mar, 9:00")).press("Enter")
+    desk.look("3 dates at 9:00")
+    page.get_by_role("link", name="Take these 3 dates").press("Enter")
+    desk.look("Book for Mara Sand")
+    page.get_by_role("button", name="Book 3 sessions").press("Enter")
+
+    expect(page.get_by_text("Booked. Mara Sand is told of 3 sessions.")).to_be_visible()
+    assert Series.objects.get().appointments.filter(client__name="Mara Sand").count() == 3
