@@ -126,7 +126,7 @@ class CallerForm(forms.Form):
         label=_("How many"), min_value=1, max_value=MOST_SESSIONS, help_text=_("With “both” it counts the weekly ones.")
     )
     day = date_field(_("Day"), required=False)
-    at = time_field(_("Time the caller wants"), required=False)
+    at = time_field(_("At"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -33,9 +33,9 @@ def test_somebody_new_calls_and_gets_a_weekly_course(signed_in, with_form, book,
 
     page.get_by_label("How often").select_option("weekly")
     page.get_by_label("How many").fill("3")
-    page.get_by_label("Time the caller wants").fill("09:07")
-    page.get_by_label("Day").fill("2027-03-09")
-    page.get_by_label("Day").press("Enter")
+    page.get_by_label("At", exact=True).fill("09:07")
+    page.get_by_label("Day", exact=True).fill("2027-03-09")
+    page.get_by_label("Day", exact=True).press("Enter")
     expect(page.get_by_text("not offered").first).to_be_visible()
     desk.look("Book for Mara Sand")
     page.get_by_role("button", name=re.compile("Tue 9 Mar, 9:00")).press("Enter")
