@@ -63,7 +63,7 @@ class SessionEndMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, more: Any) -> HttpResponse | None:
-        if not request.user.is_authenticated:
+        if not _has_session(request) or not request.user.is_authenticated:
             return None
         now = int(timezone.now().timestamp())
         why = _why_over(request, now)
@@ -73,6 +73,11 @@ class SessionEndMiddleware:
         if why == FORM and request.method == "POST" and _name(request) == "intake:part":
             view(request, *args, **more)
         return _signed_out(request, why)
+
+
+def _has_session(request: HttpRequest) -> bool:
+    """Whether there is one to ask for: an answer that never looked into it may be the same for everybody."""
+    return settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def begin_anew(request: HttpRequest, **more: Any) -> None:
@@ -139,7 +144,7 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, more: Any) -> HttpResponse | None:
-        if not lacks_second_factor(request):
+        if not _has_session(request) or not lacks_second_factor(request):
             return None
         has_app = is_mfa_enabled(request.user, [Authenticator.Type.TOTP])
         if not has_app and not is_mfa_enabled(request.user, [Authenticator.Type.WEBAUTHN]):

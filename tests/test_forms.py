@@ -32,7 +32,9 @@ SENSITIVE = {
 #: Forms of our own that ask for something by such a name; what is asked for is weighed by a service before it is written.
 OWN = {
     "BookForm": {"client"},  # at the desk: for whom
-    "ChangeForm": {"state"},  # at the desk: one of the states that may follow
+    "CallerForm": {"at"},  # at the desk: the clock time a caller wants
+    "StateForm": {"state"},  # at the desk: one of the states that may follow
+    "WantedForm": {"at"},  # at the desk: the clock time a caller wants
     "MoveByHandForm": {"at"},  # where a therapist drags a session to
     "NextForm": {"at"},  # the clock time wished for the next session
     "StaffForm": {"role", "is_active"},  # a manager's, never about themselves or a superuser

@@ -34,7 +34,7 @@ SHIPPED = ("clients_medication", "clients_medicationclass", "clients_medicationn
 SIGNS_OF_LIFE = ("healthz", "readyz", "metrics")
 #: A form keeps what was right of what was sent, so that nobody types it twice; whoever reads answers on the page that refuses
 #: leaves a row about that.
-KEPT_ON_REFUSAL = {"clients_answer", "clients_response", "clients_responseview", "booking_noteview"}
+KEPT_ON_REFUSAL = {"clients_answer", "clients_response", "clients_responseview", "booking_noteview", "booking_auditentry"}
 
 
 def addresses(world, person):

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from booking.enums import NotificationKind, RepairState
 from booking.models import Appointment, Notification, Repair
+from clients.models import User
 from tests.booking.conftest import NINE
 from tests.factories import ClientFactory, UserFactory
 from therapists.models import Closure, HolidayOpening, HoursOverride, Room, Therapist, TimeOff, WorkingHours
@@ -300,6 +301,7 @@ def test_the_desk_answers_for_a_client_on_the_phone(desk, repair, what, state, s
 
 def test_what_cannot_be_done_is_said_and_changes_nothing(desk, repair, now):
     with time_machine.travel(now + timedelta(days=1), tick=False):
+        desk.force_login(User.objects.get(email="manager@example.org"))
         page = answer(desk, repair, "accept").content.decode()
 
     assert "We could not hold these times any longer" in page
