@@ -108,4 +108,5 @@ def test_with_a_good_environment_nothing_is_said_about_deployment(proxies):
         text=True,
     )
 
-    assert (answer.returncode, answer.stdout.strip()) == (0, "System check identified no issues (0 silenced).")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == "System check identified no issues (0 silenced)."
