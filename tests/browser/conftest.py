@@ -50,6 +50,13 @@ class Visitor:
         page.add_init_script(WATCH)
         page.on("pageerror", lambda error: self.blocked.append(str(error)))
 
+    def sign_in(self, user) -> None:
+        """Also anew, after so long that the first session is over."""
+        session = Session()
+        session.force_login(user)
+        cookie = {"name": "sessionid", "value": session.cookies["sessionid"].value, "url": self.address}
+        self.page.context.add_cookies([cookie])
+
     def open(self, path: str) -> None:
         self.page.goto(self.address + path)
 
@@ -128,11 +135,8 @@ def signed_in(visit):
     """Open a browser in which somebody is signed in."""
 
     def arrive(user, **options):
-        session = Session()
-        session.force_login(user)
         visitor = visit(**options)
-        cookie = {"name": "sessionid", "value": session.cookies["sessionid"].value, "url": visitor.address}
-        visitor.page.context.add_cookies([cookie])
+        visitor.sign_in(user)
         return visitor
 
     return arrive

@@ -24,8 +24,8 @@ ON_A_THINNER = {"takes_any": "yes", "med_list": [medicine("Eliquis")]}
 
 
 @pytest.fixture
-def at(now):
-    """Let it be another time, for the server and for a visitor's browser."""
+def at(with_form):
+    """Let it be another time, for the server and for the browser of Tess, who signs in again."""
     travels = []
 
     def at(moment, visitor):
@@ -33,6 +33,7 @@ def at(now):
         travel.start()
         travels.append(travel)
         visitor.page.clock.set_fixed_time(moment)
+        visitor.sign_in(with_form.tess.user)
 
     yield at
     for travel in reversed(travels):

@@ -318,7 +318,7 @@ def test_pages_that_say_no_are_pages_too(visit, practice):
     ada.look("This page is not here")
 
 
-def test_the_desk_signs_in_and_sees_what_was_booked(visit, practice, tuesday):
+def test_the_desk_sees_nothing_of_what_was_booked_before_a_second_step(visit, practice, tuesday):
     practice.finn.is_superuser = True
     practice.finn.set_password("a long enough password")
     practice.finn.save()
@@ -337,5 +337,10 @@ def test_the_desk_signs_in_and_sees_what_was_booked(visit, practice, tuesday):
     finn.page.get_by_label(re.compile("Password")).fill("a long enough password")
     finn.press("Sign in")
 
+    finn.look("Second step of signing in")
+    finn.open("/desk/booking/appointment/")
+    expect(finn.page.get_by_text("Ada Okafor")).to_have_count(0)
+    finn.sign_in(practice.finn)
+    finn.open("/desk/booking/appointment/")
     expect(finn.page.get_by_role("table").get_by_text("Ada Okafor")).to_be_visible()
     assert finn.blocked == []

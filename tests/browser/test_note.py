@@ -175,6 +175,7 @@ def test_text_that_waited_while_the_note_locked_becomes_an_addendum(tess, sessio
     sign_note(session, by=with_form.tess.user, now=session.starts_at)
 
     with time_machine.travel(session.ends_at + timedelta(hours=25)):
+        visitor.sign_in(with_form.tess.user)
         visitor.page.unroute("**/note/")
         visitor.page.reload()
         expect(part(visitor, "Addendum")).to_have_value("Typed on the train.")
