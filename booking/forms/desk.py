@@ -83,8 +83,8 @@ class CancelAtDeskForm(CancelForm):
 class WantedForm(forms.Form):
     """A time that the caller wants. Without a therapist it is asked of all who give the treatment."""
 
-    day = forms.DateField(label=_("Day"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
-    at = forms.TimeField(label=_("Time"), widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
+    day = date_field(_("Day"))
+    at = time_field(_("Time"))
     therapist = forms.ModelChoiceField(
         label=_("With"), queryset=Therapist.objects.none(), required=False, empty_label=_("Whoever gives it")
     )

@@ -10,6 +10,7 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Div, Field
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms.models import BaseInlineFormSet, inlineformset_factory
 from django.forms.utils import from_current_timezone
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,8 @@ def kinds() -> list[tuple[str, str]]:
     return [(kind.value, str(kind.label).capitalize()) for kind in TimeOff.Kind]
 
 
+#: Days before and after these are a slip of the finger.
+FIRST, LAST = date(1900, 1, 1), date(8999, 12, 31)
 #: Empty rows under those that exist, for a split day.
 SPARE_ROWS = 2
 
@@ -31,7 +34,9 @@ def time_field(label: Any, **more: Any) -> forms.TimeField:
 
 
 def date_field(label: Any, **more: Any) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **more)
+    """A day with others around it, so that weeks and zones can be reckoned with."""
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    return forms.DateField(label=label, widget=widget, validators=[MinValueValidator(FIRST), MaxValueValidator(LAST)], **more)
 
 
 class WeeklyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -162,7 +162,17 @@ def test_it_begins_with_what_the_client_had_last(desk, practice, book):
     assert f'value="{practice.jonas.pk}" selected' in page
 
 
-@pytest.mark.parametrize("asked", [{"rhythm": "hourly"}, {"count": 0}, {"treatment": "x"}, {"day": "someday"}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"rhythm": "hourly"},
+        {"count": 0},
+        {"treatment": "x"},
+        {"day": "someday"},
+        {"day": "0001-01-01", "at": "00:00"},
+        {"day": "9999-12-31", "at": "23:59"},
+    ],
+)
 def test_nonsense_is_said_and_holds_nothing(desk, practice, asked):
     assert desk.get(page_of(practice, **asked)).status_code == 422
     assert desk.post(page_of(practice, **asked), {"start": start(practice.tess, 540)}).status_code == 422

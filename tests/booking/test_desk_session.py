@@ -279,8 +279,11 @@ class TestWhyNot:
         assert "Cleo Marsh is with Mira Haddad from 13:00 to 13:30 (Two areas), Oak." in said
         assert move(desk, session, to(session, practice.tess, 13), reason="please").status_code == 409
 
-    def test_a_day_that_is_none_is_asked_for_again(self, desk, book):
-        assert "Please give a day and a time." in words(desk.get(address(book(), at="soon")))
+    @pytest.mark.parametrize(
+        "asked", [{"at": "soon"}, {"day": "0001-01-01", "at": "00:00"}, {"day": "9999-12-31", "at": "23:59"}]
+    )
+    def test_a_day_that_is_none_is_asked_for_again(self, desk, book, asked):
+        assert "Please give a day and a time." in words(desk.get(address(book(), **asked)))
 
 
 class TestGivingAway:
