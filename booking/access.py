@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from booking.enums import AppointmentStatus, FlagState
+from booking.enums import READINGS, AppointmentStatus, FlagState
 from booking.ical import GONE
 from booking.models import (
     Appointment,
@@ -37,7 +37,7 @@ from booking.models.waitlist import WaitlistQuerySet
 from booking.services.intake import OPEN
 from booking.services.policy import OVERRIDE
 from booking.worklists import Work
-from clients.access import accounts_seen_by, client_of
+from clients.access import accounts_seen_by, client_of, last_proved
 from clients.models import Client, User
 from therapists.models import Photo, Therapist
 
@@ -68,6 +68,8 @@ CALLER_KEY = "for_callers"
 BEHALF_REMEMBERED = 10
 LINKS_KEY = "links"
 LINKS_REMEMBERED = 20
+#: Of so many clients somebody reads answers or notes within an hour; before they read on they show once more who they are.
+MANY = 30
 
 
 def holder(session: SessionBase) -> str:
@@ -185,6 +187,15 @@ def notes_read_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Note]:
 def notes_added_to_by(user: User | AnonymousUser, now: datetime) -> QuerySet[Note]:
     """The notes somebody may add to once they are locked: those of their own sessions, while they may read them."""
     return notes_read_by(user, now).filter(appointment__therapist=therapist_of(user))
+
+
+def reads_many(request: HttpRequest, now: datetime) -> bool:
+    """Whether somebody who asks for a page read about so many clients since they last showed who they are, within the hour."""
+    if request.method not in ("GET", "HEAD") or not isinstance(request.user, User):
+        return False
+    since = max(last_proved(request), now - timedelta(hours=1))
+    read = AuditEntry.objects.filter(by=request.user, at__gt=since, action__in=READINGS)
+    return read.values("client").distinct().count() >= MANY
 
 
 def note_templates_of(user: User | AnonymousUser) -> QuerySet[NoteTemplate]:

@@ -262,6 +262,10 @@ class AuditAction(TextChoices):
     ERASED = "erased", _("erased")
 
 
+#: Of what somebody did: that they read about a client's health.
+READINGS = (AuditAction.READ_ANSWERS, AuditAction.READ_NOTE)
+
+
 class FeedShows(TextChoices):
     """What a therapist's calendar feed says of a session, besides when it is."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
@@ -37,10 +37,15 @@ def lacks_second_factor(request: HttpRequest) -> bool:
     return works_here(request.user) and not has_second_factor(request)
 
 
+def last_proved(request: HttpRequest) -> datetime:
+    """When whoever is signed in did so, or proved once more who they are; long ago where nothing says so."""
+    records = get_authentication_records(request, request.user)
+    return datetime.fromtimestamp(max((record["at"] for record in records), default=0), UTC)
+
+
 def proved_recently(request: HttpRequest) -> bool:
     """Whether somebody signed in, or proved once more who they are, within the last minutes."""
-    records = get_authentication_records(request, request.user)
-    return any(time.time() - record["at"] < REAUTHENTICATION_TIMEOUT for record in records)
+    return bool(time.time() - last_proved(request).timestamp() < REAUTHENTICATION_TIMEOUT)
 
 
 def client_of(user: User | AnonymousUser) -> Client | None:

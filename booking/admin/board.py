@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.contrib import admin, messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -486,8 +488,14 @@ def day_on_paper(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def day_as_csv(request: HttpRequest) -> HttpResponse:
-    """The day as a table for a spreadsheet: the same as on paper, and no cell that would be run."""
+    """The day as a table for a spreadsheet: the same as on paper, and no cell that would be run.
+
+    Whoever takes it away showed a moment ago who they are.
+    """
     board = _to_take_away(request)
+    if is_reauthentication_required(request, app="account"):
+        messages.info(request, gettext("Before the day leaves as a table, show that it is you; then take the table once more."))
+        return redirect_to_login(f"{reverse('admin:index')}?{request.GET.urlencode()}", login_url="account_reauthenticate")
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(HEAD)

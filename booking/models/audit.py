@@ -50,7 +50,9 @@ class AuditEntry(models.Model):
     )
     # the version of the time since then
     sequence = models.PositiveIntegerField(_("version"), default=0)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, db_index=False, related_name="+", verbose_name=_("by")
+    )
     at = models.DateTimeField(_("at"))
     # none for what the worker did
     address = models.GenericIPAddressField(_("from the address"), null=True, default=origin, editable=False)
@@ -81,6 +83,7 @@ class AuditEntry(models.Model):
         indexes = [
             # what the next sealing takes
             models.Index(fields=["recorded_at", "id"], condition=Q(is_sealed=False), name="audit_entry_not_sealed"),
+            models.Index(fields=["by", "at"], name="audit_entry_by_whom"),
         ]
 
     def __str__(self) -> str:

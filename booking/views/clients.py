@@ -22,6 +22,7 @@ from booking.enums import CHANGEABLE, AppointmentStatus, Light
 from booking.models import Appointment
 from booking.services.intake import lights_of
 from booking.views.progress import course_context
+from booking.views.treating import not_too_many
 from clients.exceptions import NoConsent
 from clients.models import Client, User
 
@@ -66,6 +67,7 @@ def clients(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def client(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One of them, with the whole course. Every look leaves rows the client can see."""
     assert isinstance(request.user, User)

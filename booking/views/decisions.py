@@ -30,6 +30,7 @@ from booking.services.clearances import record_clearance
 from booking.services.decisions import Terms, decide
 from booking.services.intake import standings
 from booking.services.replacements import nearest_elsewhere
+from booking.views.treating import not_too_many
 from clients.models import User
 from clients.wording import PRESSURES
 from therapists.models import Therapist
@@ -77,6 +78,7 @@ class Case:
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def queue(request: HttpRequest) -> HttpResponse:
     """All that waits. The answers are on the page, so that looking leaves a row for each form."""
     return _queue(request, _therapist(request), timezone.now())

@@ -24,7 +24,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking.access import answers_to_decide, note_templates_of, notes_added_to_by, notes_read_by, sessions_read_by, therapist_of
+from booking.access import (
+    answers_to_decide,
+    note_templates_of,
+    notes_added_to_by,
+    notes_read_by,
+    sessions_read_by,
+    therapist_of,
+)
 from booking.exceptions import BookingError, NoteChanged, NoteLocked
 from booking.forms.notes import ABOUT, AddendumForm, NoteForm, NoteTemplateForm, TemplateChoice
 from booking.models import Appointment, Note, NoteTemplate, NoteVersion
@@ -43,6 +50,7 @@ from booking.services.notes import (
     without_a_signed_note,
 )
 from booking.templatetags.unknot import clock
+from booking.views.treating import not_too_many
 from clients.exceptions import NoConsent
 from clients.models import BodyRegion, User
 from clients.services.consents import withdrew_health_data
@@ -129,6 +137,7 @@ class Page:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
+@not_too_many
 def note(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Write or read a note. Every button saves what is there; ``do=keep`` is the page saving by itself and answers JSON."""
     page = Page.of(request, pk)
@@ -319,6 +328,7 @@ def addendum(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def print_note(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The note on paper: all of it and its addenda, nothing else."""
     page = Page.of(request, pk)
@@ -333,6 +343,7 @@ def print_note(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def versions(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Every version of a note, the latest first, each with what differs from the one before it."""
     page = Page.of(request, pk)

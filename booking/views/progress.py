@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 
 from booking.access import sessions_read_by
 from booking.services.progress import Progress, Stage, progress_of
+from booking.views.treating import not_too_many
 from clients.access import client_of
 from clients.exceptions import NoConsent
 from clients.models import BodyRegion, Client, User
@@ -54,6 +55,7 @@ def progress(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def session_progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The course of the client of a session, for its therapist. Every look leaves rows the client can see."""
     assert isinstance(request.user, User)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -16,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from booking.access import answers_to_decide, sessions_given_by, sessions_read_by, therapist_of
+from booking.access import answers_to_decide, reads_many, sessions_given_by, sessions_read_by, therapist_of
 from booking.models import Appointment
 from booking.plans import plan_of
 from booking.reading import Reading, since_the_form_before
@@ -25,6 +27,8 @@ from booking.views.calendar import calendar_facts
 from clients.exceptions import NoConsent
 from clients.models import User
 from clients.sheets import parts_in_words
+
+View = Callable[..., HttpResponse]
 
 #: Days after today that the list reaches.
 AHEAD = 7
@@ -64,9 +68,16 @@ def _block_from(local: datetime) -> str:
     return f"{reverse('booking:add_away')}?{urlencode(span)}"
 
 
+def not_too_many(view: View) -> View:
+    """A page on which a therapist reads about a client's health: after many clients it asks once more who is reading."""
+    asking: View = reauthentication_required(enabled=lambda request: reads_many(request, timezone.now()))(view)
+    return asking
+
+
 @require_safe
 @never_cache
 @login_required
+@not_too_many
 def intake(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What the client of a session answered and what it means on that day. Every look leaves a row the client can see."""
     assert isinstance(request.user, User)
