@@ -1,4 +1,8 @@
-"""Recovery codes become hashes, of the unused ones of each set. Whoever wrote theirs down goes on using them."""
+"""Recovery codes become hashes, of the unused ones of each set; clients without a password get one that nobody can type.
+
+Whoever wrote their codes down goes on using them. A client who is signed in meanwhile signs in once more, by a code. Neither can
+be taken back.
+"""
 
 import hmac
 from hashlib import sha1
@@ -34,6 +38,12 @@ def keep_only_hashes(apps, schema_editor):
         kept.save(update_fields=["data"])
 
 
+def make_unusable(apps, schema_editor):
+    for user in apps.get_model("clients", "User").objects.filter(password="").iterator():
+        user.password = make_password(None)
+        user.save(update_fields=["password"])
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("clients", "0006_search"),
@@ -42,4 +52,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(keep_only_hashes),
+        migrations.RunPython(make_unusable),
     ]
