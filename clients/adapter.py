@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -22,11 +21,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from clients.access import proved_recently, works_here
-from clients.crypto import keyring
 from clients.models import User
-
-#: Where the secrets of second factors are kept; sealed for it, they open nowhere else.
-PLACE = "mfa_authenticator.data"
+from clients.services.keys import open_secret, seal_secret
 
 
 def on_authenticator_added(request: HttpRequest, user: User, authenticator: Authenticator, **more: Any) -> None:
@@ -80,7 +76,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     """Secrets of second factors are sealed like health answers, with the keys that are not in the database."""
 
     def encrypt(self, text: str) -> str:
-        return b64encode(keyring().seal(text.encode(), place=PLACE)).decode()
+        return seal_secret(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return keyring().open(b64decode(encrypted_text), place=PLACE).decode()
+        return open_secret(encrypted_text)

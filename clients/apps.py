@@ -10,5 +10,7 @@ class ClientsConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added
 
         from clients.adapter import on_authenticator_added  # models exist only now
+        from clients.recovery import keep_only_hashes
 
         authenticator_added.connect(on_authenticator_added)
+        keep_only_hashes()

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.schedules import crontab
+from redis.exceptions import RedisError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -67,7 +68,7 @@ def sign_of_life(who: str) -> None:
     _last[who] = time.monotonic()
     try:
         cache.set(f"alive:{who}", time.time(), timeout=None)
-    except OSError:
+    except RedisError:
         return
 
 

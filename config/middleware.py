@@ -41,6 +41,8 @@ SIGNED_IN_AT, SEEN_AT, WAS_IDLE = "signed_in_at", "seen_at", "was_idle"
 #: Why somebody was signed out, for the page on which they sign in again.
 SIGNED_OUT = "signed_out"
 IDLE, LONG, FORM = "idle", "long", "form"
+#: The pages of the health form on which something is typed.
+FILLED_IN = ("intake:part", "intake:brief")
 
 #: What is open to somebody who works here and has no second factor yet, and to somebody who has not proved the one they have.
 ENROL = {
@@ -70,9 +72,18 @@ class SessionEndMiddleware:
         if not why:
             _note_seen(request, now)
             return None
-        if why == FORM and request.method == "POST" and _name(request) == "intake:part":
+        if why == FORM and request.method == "POST" and _name(request) in FILLED_IN:
+            _only_save(request)
             view(request, *args, **more)
         return _signed_out(request, why)
+
+
+def _only_save(request: HttpRequest) -> None:
+    """Of the buttons, those that add to a list do so; those that go on or send, which whoever is there now may not, save."""
+    if ":" not in request.POST.get("do", ""):
+        posted = request.POST.copy()
+        posted["do"] = "save"
+        request.POST = posted  # type: ignore[assignment]
 
 
 def _has_session(request: HttpRequest) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -25,10 +26,8 @@ def register_client(*, email: str, name: str, phone: str = "", language: str = "
 
     ``language``: a code, in which we write to them. What is already known of a client is never overwritten by what was typed.
     """
-    user, _created = User.objects.get_or_create(email=email.strip().lower(), defaults={"name": name})
-    if not user.has_usable_password() and not user.password:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+    nobody_knows = make_password(None)
+    user, _created = User.objects.get_or_create(email=email.strip().lower(), defaults={"name": name, "password": nobody_knows})
     details = {"name": name, "email": user.email, "phone": phone, "language": language}
     client, _created = Client.objects.get_or_create(user=user, defaults=details)
     return client

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import decrypt
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.postgres.fields import ArrayField
@@ -19,13 +23,14 @@ from booking.models import Appointment, Hold, Note, NoteView, Notification, Reac
 from booking.services.asking import clients_here_since
 from booking.services.erasure import erase, fate_of
 from booking.services.notes import forget_notes
+from clients.crypto import keyring, new_key
 from clients.exceptions import NoConsent
 from clients.fields import SealedField
 from clients.models import Client, Consent, Response, ResponseView, User
 from clients.origin import asked_from
 from clients.personal import APPS, KINDS, as_data, models_about_clients, tagged
 from clients.services.consents import health_data_question, record_agreement
-from clients.services.keys import sealed_columns
+from clients.services.keys import reseal, sealed_columns
 from clients.services.responses import open_response, read_response, save_section
 from clients.services.retention import forget
 from tests.clients.test_canaries import dump, hexed
@@ -140,7 +145,7 @@ def opened():
     return " ".join(
         json.dumps(getattr(row, field.name), ensure_ascii=False)
         for model, field in sealed_columns()
-        for row in model._default_manager.all()
+        for row in model._default_manager.order_by("pk")
     )
 
 
@@ -225,6 +230,28 @@ class TestHandingOut:
 
         with django_assert_num_queries(len(few)):
             as_data(cora.client, now=now)
+
+
+def test_with_a_new_key_nothing_in_any_table_is_sealed_with_the_old_one(cora, practice, settings):
+    """Also what is kept as text: the secret of an app of somebody who works here."""
+    TOTP.activate(practice.finn, "JBSWY3DPEHPK3PXP")  # pragma: allowlist secret
+    old = keyring().keys[0].prefix
+    # in a column of bytes, and as text, of which the last letter depends on what follows
+    looks = [f"\\\\x{old.hex()}", b64encode(old).decode().rstrip("=")[:-1]]
+    before = opened()
+    full = [model._default_manager.filter(**{f"{field.name}__isnull": False}).exists() for model, field in sealed_columns()]
+    assert all(full)
+    assert all(look in dump() for look in looks)
+    both = settings.INTAKE_KEYS = f"{new_key('k2')},{settings.INTAKE_KEYS}"
+
+    assert sum(reseal()) > 10
+    assert sum(reseal()) == 0
+
+    settings.INTAKE_KEYS = both.split(",")[0]
+    assert [look for look in looks if look in dump()] == []
+    assert opened() == before
+    app = Authenticator.objects.get(type=Authenticator.Type.TOTP)
+    assert decrypt(app.data["secret"]) == "JBSWY3DPEHPK3PXP"  # pragma: allowlist secret
 
 
 class TestErasing:

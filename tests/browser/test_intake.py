@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -169,6 +171,22 @@ def signed_in(visit, ada, client):
         return visitor, response
 
     return arrive
+
+
+def test_whoever_left_the_form_alone_signs_in_again_and_finds_what_they_had_typed(signed_in, mailoutbox, now):
+    phone, draft = signed_in(width=360, scheme="dark")
+    phone.open(f"/intake/{draft.pk}/part-1/")
+    phone.look("About you")
+    phone.fill_in(**{"Who should we call": "Cem Aydin"})
+
+    with time_machine.travel(now + timedelta(minutes=31)):
+        phone.page.get_by_role("button", name="Save and go on").click()
+        phone.look("Sign in")
+        expect(phone.page.get_by_text("What you filled in is kept.")).to_be_visible()
+        sign_in(phone, mailoutbox)
+
+        phone.look("About you")
+        expect(phone.page.get_by_role("textbox", name=re.compile("Who should we call"))).to_have_value("Cem Aydin")
 
 
 def test_without_javascript_a_question_is_brought_up_and_a_list_is_filled(signed_in):

@@ -188,7 +188,7 @@ class TestChangingTheKey:
             return cursor.fetchone()[0]
 
     def test_all_answers_get_the_first_key_and_read_as_before(self, answers, settings, capsys):
-        call_command("reseal_intake")
+        call_command("reseal")
 
         assert f"{len(answers)} values sealed anew" in capsys.readouterr().out
         settings.INTAKE_KEYS = settings.INTAKE_KEYS.split(",")[0]
@@ -219,4 +219,4 @@ class TestChangingTheKey:
         settings.INTAKE_KEYS = settings.INTAKE_KEYS.split(",")[0]
 
         with pytest.raises(CommandError, match="0 values were sealed anew, then one could not be opened: No key"):
-            call_command("reseal_intake")
+            call_command("reseal")

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from importlib import import_module
+from threading import Barrier, Thread
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.mfa.utils import encrypt
+from django.apps import apps
+from django.contrib.auth.hashers import identify_hasher
+from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 
+from clients.recovery import HashedCodes
 from clients.services.demonstration import link_of
 from tests.factories import UserFactory
 
@@ -67,6 +75,10 @@ def recovery_codes(page):
     return page.context["unused_codes"]
 
 
+def kept_codes(user):
+    return Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES).data
+
+
 def goes_to(browser, page, name):
     answer = browser.get(page)
     return answer.status_code == 302 and answer["Location"].startswith(reverse(name))
@@ -116,8 +128,10 @@ def test_a_code_of_the_app_counts_once(client, tess, clock):
 
 @COMMITTED
 def test_a_recovery_code_counts_once_and_is_shown_once(client, tess):
+    early = Browser()
+    by_password(early, tess)
     by_password(client, tess)
-    code = recovery_codes(enrol(client)[1])[0]
+    code, other_code = recovery_codes(enrol(client)[1])[:2]
     again = client.get(reverse("mfa_view_recovery_codes"))
     assert set(recovery_codes(again)) == {"****"}
     assert client.get(reverse("mfa_download_recovery_codes")).status_code in (302, 403, 404)
@@ -129,17 +143,78 @@ def test_a_recovery_code_counts_once_and_is_shown_once(client, tess):
 
     assert one.get("/therapist/").status_code == 200
     assert goes_to(two, "/therapist/", "account_login")
+    early.post(reverse("mfa_reauthenticate"), {"code": code})
+    assert goes_to(early, "/therapist/", "mfa_reauthenticate")
+    early.post(reverse("mfa_reauthenticate"), {"code": other_code})
+    assert early.get("/therapist/").status_code == 200
 
 
 @COMMITTED
-def test_nothing_in_the_database_gives_a_code_without_the_keys(client, tess):
+def test_nothing_in_the_database_gives_a_code_without_the_keys_and_no_recovery_code_with_them(client, tess):
     by_password(client, tess)
     secret, page = enrol(client)
+    made = set(kept_codes(tess)["hashes"])
+    client.post(reverse("mfa_generate_recovery_codes"))
+    assert kept_codes(tess) == {"hashes": []}
+    later = client.get(reverse("mfa_view_recovery_codes"))
 
     kept = " ".join(str(each.data) for each in Authenticator.objects.all())
     assert secret not in kept
-    assert not any(code in kept for code in recovery_codes(page))
-    assert not re.search(r"'(secret|seed)': '[0-9a-fA-F]{40,}'", kept)
+    assert not re.search(r"'secret': '[0-9a-fA-F]{40,}'", kept)
+    assert set(kept_codes(tess)) == {"hashes", "viewed_at"}
+    assert [identify_hasher(each).algorithm for each in kept_codes(tess)["hashes"]] == ["md5"] * 10  # as passwords in tests
+    assert made.isdisjoint(kept_codes(tess)["hashes"])
+    for code in recovery_codes(page) + recovery_codes(later):
+        assert re.fullmatch(r"[A-Z]{4}-[A-Z]{4}-[A-Z]{4}", code)
+        assert code not in kept
+        assert code.replace("-", "").lower() not in kept
+    session = Session.objects.get(session_key=client.session.session_key)
+    assert not any(code in str(session.get_decoded()) for code in recovery_codes(later))
+
+
+@COMMITTED
+def test_of_two_who_type_one_recovery_code_at_the_same_time_one_is_let_in(client, tess):
+    by_password(client, tess)
+    codes, ready, let_in = recovery_codes(enrol(client)[1]), Barrier(4), []
+
+    def type_it(code):
+        kept = Authenticator.objects.get(user=tess, type=Authenticator.Type.RECOVERY_CODES)
+        ready.wait()
+        let_in.append(kept.wrap().validate_code(code))
+        connection.close()
+
+    for code in (codes[0], codes[7].lower().replace("-", " ")):
+        threads = [Thread(target=type_it, args=(code,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(let_in) == [False] * 6 + [True] * 2
+    assert len(kept_codes(tess)["hashes"]) == 8
+    assert "8 codes are left" in client.get(reverse("mfa_view_recovery_codes")).content.decode()
+
+
+def test_codes_written_down_before_only_hashes_were_kept_go_on_counting_once(tess, practice):
+    """As allauth keeps them: a seed, and which of its codes were used."""
+    allauth = HashedCodes.__base__
+    data = {"seed": encrypt("5e" * 40), "used_mask": 0b101, "viewed_at": 1.0}
+    kept = Authenticator.objects.create(user=tess, type=Authenticator.Type.RECOVERY_CODES, data=data)
+    codes = allauth(kept).generate_codes()
+    unseen = Authenticator.objects.create(
+        user=practice.finn, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x", "used_mask": 0}
+    )
+    migration = import_module("clients.migrations.0007_recovery_hashes")
+
+    migration.keep_only_hashes(apps, None)
+    migration.keep_only_hashes(apps, None)
+
+    kept.refresh_from_db()
+    assert set(kept.data) == {"hashes", "viewed_at"}
+    assert [kept.wrap().validate_code(code) for code in codes] == [number not in (0, 2) for number in range(10)]
+    assert not kept.wrap().validate_code(codes[1])
+    unseen.refresh_from_db()
+    assert unseen.data == {"hashes": []}
 
 
 @COMMITTED

@@ -11,11 +11,19 @@ from django.urls import reverse
 from clients.models import Response
 from clients.services.questionnaires import load_questionnaire
 from clients.services.reference import SHIPPED, load_reference
+from clients.services.responses import open_response, read_response
+from tests.booking.test_asked import SIGNS, TODAY
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 MINUTE = timedelta(minutes=1)
+#: Short forms in which nothing is missing, and what of each was typed.
+COMPLETE = {
+    "every": TODAY | dict.fromkeys(SIGNS, "no") | {"changed": "yes", "changed_text": "My wrist is in plaster."},
+    "after": {"f_pain": "2", "f_change": "2", "f_effects": ["none"]},
+}
+KEPT = {"every": {"changed_text": "My wrist is in plaster."}, "after": {"f_pain": 2}}
 EVENTS = "/therapist/calendar/events/?from=2027-02-01&to=2027-02-08"
 
 
@@ -114,6 +122,24 @@ class TestTheFormOfAClient:
         form.refresh_from_db()
         assert form.saved_at > before
         assert "What you filled in is kept." in ada.get(answer["Location"]).content.decode()
+
+    @pytest.mark.parametrize("kind", ["every", "after"])
+    def test_of_a_short_form_what_was_typed_is_kept_and_nothing_sent(self, ada, practice, clock, now, kind):
+        form = open_response(practice.ada, kind, now=now, session_on=now.date())
+        page = reverse("intake:brief", args=[form.pk])
+        ada.post(page, {"do": "save", "changed": "yes"})
+        clock.shift(30 * MINUTE)
+
+        typed = COMPLETE[kind] | {"do": "send"}
+        answer = ada.post(page, typed, headers={"Referer": f"http://testserver{page}"})
+
+        assert answer["Location"] == f"/sessions/sign-in/?next={page}"
+        assert "_auth_user_id" not in ada.session
+        kept = read_response(Response.objects.get(pk=form.pk, state="draft"), by=practice.ada.user, now=now)
+        assert kept.items() >= KEPT[kind].items()
+        ada.force_login(practice.ada.user)
+        ada.post(page, typed)
+        assert not Response.objects.get(pk=form.pk).is_draft  # nothing had been missing
 
     def test_another_page_first_does_not_open_it(self, ada, clock):
         clock.shift(30 * MINUTE)

@@ -50,3 +50,15 @@ def test_what_is_not_due_yet_does_not_age(notice, alive, client, now):
     alive(now + LATE)
 
     assert readyz(client, now + LATE) == (200, 0)
+
+
+def test_a_valkey_that_is_away_does_not_stop_who_gives_a_sign_of_life(alive, client, now, settings, unused_port):
+    there = settings.CACHES
+    settings.CACHES = {"default": there["default"] | {"LOCATION": f"redis://127.0.0.1:{unused_port}/0"}}
+
+    alive(now)
+
+    settings.CACHES = there
+    with time_machine.travel(now, tick=False):
+        parts = client.get("/readyz").json()
+    assert (parts["worker"], parts["beat"]) == (False, False)

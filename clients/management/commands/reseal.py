@@ -1,4 +1,4 @@
-"""``manage.py reseal_intake``: seal all health answers with the first key of INTAKE_KEYS."""
+"""``manage.py reseal``: seal everything that is sealed with the first key of INTAKE_KEYS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from clients.services.keys import reseal
 
 class Command(BaseCommand):
     help = (
-        "Seals all health answers anew with the first key of INTAKE_KEYS. Runs beside everything else, and goes on after a stop."
+        "Seals health answers, notes and the secrets of second factors anew with the first key of INTAKE_KEYS. "
+        "Runs beside everything else, and goes on after a stop."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
