@@ -1,4 +1,4 @@
-"""The desk: Django's admin with pages of its own around the day."""
+"""The desk: Django's admin with pages of its own around the day, and with searches that no address gives away."""
 
 from __future__ import annotations
 
@@ -7,12 +7,37 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR, ChangeList, ChangeListSearchForm
 from django.core.exceptions import SuspiciousOperation, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
+from clients.crypto import sealed_for_address, words_from_address
+
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+class SealedSearch(ChangeListSearchForm):
+    """What is sought in a list stands sealed in its address, and so in that of its pages, orders and filters."""
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        return data | {SEARCH_VAR: words_from_address(data.get(SEARCH_VAR, ""))}
+
+
+ChangeList.search_form_class = SealedSearch
+
+
+class Suggestions(AutocompleteJsonView):
+    """What a field that suggests asks for is posted, by static/admin/js/autocomplete.js."""
+
+    http_method_names = ["post", "options"]  # as Django declares it
+
+    def post(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        request.GET = request.POST
+        return self.get(request, *args, **more)
 
 
 class Desk(AdminSite):
@@ -21,6 +46,8 @@ class Desk(AdminSite):
 
         @wraps(view)
         def page(request: HttpRequest, *args: Any, **more: Any) -> HttpResponseBase:
+            if _is_search_of_list(request):
+                return HttpResponseRedirect(_with_search(request))
             try:
                 answer = view(request, *args, **more)
                 return answer.render() if isinstance(answer, TemplateResponse) else answer
@@ -35,6 +62,9 @@ class Desk(AdminSite):
 
         own = [path(route, self.admin_view(page), name=name) for route, page, name in PAGES]
         return [*own, *super().get_urls()]
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return cast(HttpResponse, Suggestions.as_view(admin_site=self)(request))
 
     def index(  # type: ignore[override]  # who has the same day already gets an answer without a template
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -51,3 +81,17 @@ class Desk(AdminSite):
 
         context = super().each_context(request)
         return context | {"navigation": navigation(request, context["available_apps"])}
+
+
+def _is_search_of_list(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    is_list = match is not None and (match.url_name or "").endswith("_changelist")
+    return is_list and request.method == "POST" and SEARCH_VAR in request.POST
+
+
+def _with_search(request: HttpRequest) -> str:
+    """The list with the filters and the order it has, from its first page on, and with what is sought in it."""
+    asked = request.GET.copy()
+    asked.pop(PAGE_VAR, None)
+    asked[SEARCH_VAR] = sealed_for_address(request.POST[SEARCH_VAR])
+    return f"{request.path}?{asked.urlencode()}"

@@ -103,7 +103,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "booking:tell_of_move": TESS_ONLY_ACT | {"tess": (405, 302)},
     "booking:session_intake": TESS_ONLY_READ,
     "booking:session_progress": TESS_ONLY_READ,
-    "booking:clients": THERAPISTS_READ,
+    "booking:clients": HER_FORM | dict.fromkeys(THERAPISTS, (200, 302)),
     "booking:client": THERAPISTS_READ,
     "booking:next": HER_FORM | {"tess": (200, 422)},
     # her hours; a form without anything is wrong, but a week without rows is not
@@ -160,7 +160,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:new_client": at_the_desk(200, 422),
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
-    "admin:find_client": at_the_desk(200, 405),
+    "admin:find_client": at_the_desk(200, 302),
 }
 
 #: Addresses of packages: allauth's account pages and Django's admin, which tests/booking/test_admin.py walks.

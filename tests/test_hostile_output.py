@@ -23,8 +23,6 @@ from django.urls import reverse
 
 from booking import ical
 from booking.enums import TO_CLIENTS, Channel, FeedShows
-from booking.forms.booking import DetailsForm
-from booking.forms.my_data import CorrectForm
 from booking.models import Addendum, Feed, NoteVersion, NoticeText, Notification, Repair
 from booking.services.feeds import give_address, read_feed
 from booking.services.notes import PARTS
@@ -333,14 +331,3 @@ def test_a_mail_of_any_kind_gets_no_header_and_no_element_from_what_people_typed
                 assert part[:2] == expected[:2], (payload, kind)
                 assert part[3] == expected[3], (payload, kind)
                 assert differing(part[2], expected[2]) == {}, (payload, kind)
-
-
-@pytest.mark.parametrize("name", ["Ada\r\nBcc: b@example.org", "Ada\nOkafor", "Ada\x1b[31m", "\u202eadA", "Ada\u2028Okafor"])
-def test_a_name_is_on_one_line_and_in_letters_that_can_be_seen(name):
-    forms = (DetailsForm({"name": name}, consent="yes"), CorrectForm({"name": name}))
-
-    assert [form.errors["name"] for form in forms] == [["Please write your name on one line, without hidden signs."]] * 2
-
-
-def test_a_name_with_the_joiners_and_accents_of_its_language_is_taken():
-    assert "name" not in CorrectForm({"name": "Mina\u200cz Ó\u0301 D’Arcy-Łuk, 李"}).errors

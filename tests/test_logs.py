@@ -10,6 +10,8 @@ import structlog
 from django.test import Client as Browser
 from django.urls import reverse
 
+from tests.factories import UserFactory
+
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
@@ -67,3 +69,21 @@ def test_an_exception_is_one_line_with_its_traceback(monkeypatch, lines, practic
     assert (line["event"], line["request"]) == ("request_failed", "GET /")
     assert "TypeError" in line["exception"]
     assert "ada@example.org" not in json.dumps(line)
+
+
+@pytest.mark.parametrize("name", ["admin:find_client", "admin:new_client", "admin:clients_client_changelist"])
+@pytest.mark.parametrize("breaks", [False, True])
+def test_what_is_sought_at_the_desk_is_not_in_the_log_nor_on_the_page_of_an_error(monkeypatch, practice, lines, name, breaks):
+    desk = Browser(raise_request_exception=False)
+    desk.force_login(UserFactory(is_staff=True, is_superuser=True))
+    typed = {"q": "Canarina", "name": "Canarina", "email": "canarina@example.org", "phone": "020 7946 0977"}
+    if breaks:
+        monkeypatch.setattr("clients.crypto.keyring", None)
+        monkeypatch.setattr("booking.admin.book.callers", None)
+
+    answer = desk.post(f"{reverse(name)}?alike", typed)
+
+    assert answer.status_code == (500 if breaks else 302 if "find" in name or "list" in name else 200)
+    said = json.dumps(lines()) + (answer.content.decode() if breaks else answer.get("Location", ""))
+    assert "anarina" not in said
+    assert "7946" not in said

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -37,6 +37,7 @@ from booking.services.appointments import book_appointment
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import hold_course
+from clients.crypto import words_from_address
 from clients.models import Client, User
 from clients.services.people import take_down
 from clients.services.search import find_clients
@@ -79,12 +80,17 @@ class Call:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_client(request: HttpRequest) -> HttpResponse:
-    """Take down who calls for the first time. While it is typed, whoever may be the same is shown, and can be taken instead."""
+    """Take down who calls for the first time. While it is typed, whoever may be the same is shown, and can be taken instead.
+
+    What is typed so far is posted with ``?alike``, and nothing is written. ``?name`` is what was sought before, sealed.
+    """
     user, now = request.user, timezone.now()
     if not registers_clients(user):
         raise PermissionDenied
-    typed = request.POST if request.method == "POST" else request.GET
-    form = NewClientForm(request.POST) if request.method == "POST" else NewClientForm(initial=typed.dict())
+    sought = {"name": words_from_address(request.GET.get("name", ""))}
+    typed = request.POST.dict() if request.method == "POST" else sought
+    is_sent = request.method == "POST" and "alike" not in request.GET
+    form = NewClientForm(typed) if is_sent else NewClientForm(initial=typed)
     if form.is_bound and form.is_valid():
         given = form.cleaned_data
         made = take_down(name=given["name"], email=given["email"], phone=str(given["phone"] or ""))
@@ -102,7 +108,7 @@ def new_client(request: HttpRequest) -> HttpResponse:
     return render(request, "admin/new_client.html", admin.site.each_context(request) | context, status=status)
 
 
-def _alike(typed: QueryDict) -> list[Client]:
+def _alike(typed: dict[str, str]) -> list[Client]:
     """Clients like the address, the number or the name that was typed, the surest first."""
     found: dict[UUID, Client] = {}
     for name in ("email", "phone", "name"):

@@ -20,8 +20,9 @@ from phonenumber_field.formfields import PhoneNumberField
 from booking.engine.recurrence import Course, Daily, Once, Phase, Weekly
 from booking.engine.slots import Offer
 from booking.forms import codes
-from booking.forms.layout import choices_of, helper, on_one_line
+from booking.forms.layout import choices_of, helper
 from booking.templatetags.unknot import icon, money
+from lines import on_one_line
 from therapists.models import BodyArea, Therapist, Treatment
 
 ANYONE = "anyone"

@@ -14,9 +14,9 @@ from booking.engine.planner import Start
 from booking.forms.booking import MOST_SESSIONS, Rhythm
 from booking.forms.changes import CancelForm, ChangeForm, MoveForm
 from booking.forms.hours import date_field, time_field
-from booking.forms.layout import on_one_line
 from booking.models import Appointment
 from clients.models import Client, User
+from lines import on_one_line
 from therapists.models import Room, Therapist, Treatment
 
 

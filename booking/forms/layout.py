@@ -7,15 +7,6 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Layout
 from django import forms
-from django.core.validators import RegexValidator
-from django.utils.translation import gettext_lazy as _
-
-#: Breaks of lines, controls, and what turns the direction of a text around; the joiners that some languages need are none.
-on_one_line = RegexValidator(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
-    _("Please write your name on one line, without hidden signs."),
-    inverse_match=True,
-)
 
 
 def helper(*fields: Any) -> FormHelper:

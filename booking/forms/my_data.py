@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.formfields import PhoneNumberField
 
 from booking.forms import codes
-from booking.forms.layout import helper, on_one_line
+from booking.forms.layout import helper
+from lines import on_one_line
 
 
 class CorrectForm(forms.Form):

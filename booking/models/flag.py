@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from booking.enums import CHANGEABLE, DecisionOutcome, FlagState
 from clients.fields import SealedField
 from clients.models.questionnaire import SEVERITIES
+from lines import LineField, one_line
 
 
 class SessionFlagQuerySet(models.QuerySet["SessionFlag"]):
@@ -108,11 +109,9 @@ class Clearance(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey("clients.Client", models.CASCADE, related_name="clearances", verbose_name=_("client"))
-    given_by = models.CharField(_("given by"), max_length=120, help_text=_("The doctor or clinic."))
+    given_by = LineField(_("given by"), max_length=120, help_text=_("The doctor or clinic."))
     given_on = models.DateField(_("given on"))
-    reference = models.CharField(
-        _("document"), max_length=120, help_text=_("Where the letter is kept, like “folder 12, 4 March”.")
-    )
+    reference = LineField(_("document"), max_length=120, help_text=_("Where the letter is kept, like “folder 12, 4 March”."))
     valid_until = models.DateField(
         _("for sessions until"), null=True, blank=True, help_text=_("Only where the letter names a last day.")
     )
@@ -130,6 +129,7 @@ class Clearance(models.Model):
         verbose_name_plural = _("clearances")
         ordering = ["-recorded_at"]
         constraints = [
+            one_line("clearance_on_one_line", "given_by", "reference"),
             models.CheckConstraint(condition=~Q(given_by="") & ~Q(reference=""), name="clearance_says_who_and_where"),
         ]
 

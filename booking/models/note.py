@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients.fields import SealedField
 from clients.models import HealthView
+from lines import LineField, one_line
 
 #: Set aside only by what forgets or erases (booking.services.notes), and for versions and addenda by what re-encrypts.
 NOTES_STAY = ("booking.Note:signed_stays", "booking.NoteVersion:stays", "booking.Addendum:stays")
@@ -195,7 +196,7 @@ class NoteTemplate(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     therapist = models.ForeignKey("therapists.Therapist", models.CASCADE, related_name="note_templates")
-    name = models.CharField(_("name"), max_length=60)
+    name = LineField(_("name"), max_length=60)
     subjective = models.TextField(_("subjective"), max_length=2000, blank=True)
     objective = models.TextField(_("objective"), max_length=2000, blank=True)
     assessment = models.TextField(_("assessment"), max_length=2000, blank=True)
@@ -205,7 +206,10 @@ class NoteTemplate(models.Model):
         verbose_name = _("note template")
         verbose_name_plural = _("note templates")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["therapist", "name"], name="note_template_name_once")]
+        constraints = [
+            one_line("note_template_name_on_one_line", "name"),
+            models.UniqueConstraint(fields=["therapist", "name"], name="note_template_name_once"),
+        ]
 
     def __str__(self) -> str:
         return self.name

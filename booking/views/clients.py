@@ -11,10 +11,11 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from booking.access import answers_to_decide, clients_treated_by, sessions_given_by, sessions_read_by, therapist_of
 from booking.courses import Course, sessions_by_series
@@ -23,6 +24,7 @@ from booking.models import Appointment
 from booking.services.intake import lights_of
 from booking.views.progress import course_context
 from booking.views.treating import not_too_many
+from clients.crypto import sealed_for_address, words_from_address
 from clients.exceptions import NoConsent
 from clients.models import Client, User
 
@@ -42,15 +44,18 @@ class Care:
     courses: Sequence[Course]
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def clients(request: HttpRequest) -> HttpResponse:
-    """All of them, whoever comes next first; ``q`` is part of a name."""
+    """All of them, whoever comes next first; ``q`` is part of a name, posted as it was typed and sealed in the address."""
     therapist, now = therapist_of(request.user), timezone.now()
     if therapist is None:
         raise Http404
-    asked = request.GET.get("q", "").strip()
+    if request.method == "POST":
+        sealed = sealed_for_address(request.POST.get("q", "").strip())
+        return redirect(f"{reverse('booking:clients')}?q={sealed}" if sealed else "booking:clients")
+    asked = words_from_address(request.GET.get("q", ""))
     treated = clients_treated_by(request.user, now).filter(name__icontains=asked)
     cared = _cared(treated, sessions_given_by(therapist).filter(client__in=treated), now)
     cared.sort(key=lambda care: (care.next is None, care.next.starts_at if care.next else now, care.client.name))
@@ -59,6 +64,7 @@ def clients(request: HttpRequest) -> HttpResponse:
         "therapist": therapist,
         "waiting": answers_to_decide(request.user, now),
         "asked": asked,
+        "sealed": sealed_for_address(asked),
         "shown": Paginator(cared, ON_A_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "booking/clients.html", context)

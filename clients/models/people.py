@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
+from lines import LineField, one_line
+
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
@@ -39,7 +41,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     email = models.EmailField(_("e-mail"), unique=True)
-    name = models.CharField(_("name"), max_length=120, blank=True)
+    name = LineField(_("name"), max_length=120, blank=True)
     is_staff = models.BooleanField(_("front desk"), default=False, help_text=_("May sign in to the desk."))
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
@@ -57,6 +59,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         constraints = [
+            one_line("user_name_on_one_line", "name"),
             models.CheckConstraint(condition=Q(email=Lower(F("email"))), name="user_email_in_lower_case"),
         ]
 
@@ -90,7 +93,7 @@ class Client(models.Model):
         related_name="client",
         verbose_name=_("sign-in"),
     )
-    name = models.CharField(_("name"), max_length=120)
+    name = LineField(_("name"), max_length=120)
     email = models.EmailField(_("e-mail"), blank=True)
     phone = PhoneNumberField(_("phone"), blank=True)
     language = models.CharField(
@@ -110,6 +113,7 @@ class Client(models.Model):
     class Meta:
         verbose_name = _("client")
         verbose_name_plural = _("clients")
+        constraints = [one_line("client_name_on_one_line", "name")]
         indexes = [
             # the desk looks a caller up by name or address
             models.Index(Lower("name"), name="client_by_name"),

@@ -15,6 +15,7 @@ from django.urls import reverse
 from booking.engine.planner import Start
 from booking.forms.changes import key_of
 from booking.models import Appointment, AuditEntry, Hold, Notification, Series
+from clients.crypto import sealed_for_address
 from clients.models import Client
 from tests.booking.conftest import NINE
 from tests.booking.test_desk_session import words
@@ -53,10 +54,24 @@ class TestNewClient:
 
     @pytest.mark.parametrize("typed", [{"name": "ada okafro"}, {"email": "ada@example"}])
     def test_who_may_be_the_same_is_shown_while_it_is_typed(self, reception, practice, typed):
-        page = words(reception.get(reverse("admin:new_client"), typed))
+        page = words(reception.post(f"{reverse('admin:new_client')}?alike", typed))
 
         assert "Perhaps it is one of these Ada Okafor" in page
         assert "Bo Lindqvist" not in page
+
+    def test_nobody_is_taken_down_while_it_is_typed(self, reception):
+        before = Client.objects.count()
+
+        typed = {"name": "Mara Sand", "email": "mara@example.org", "phone": "020 7946 0991"}
+        answer = reception.post(f"{reverse('admin:new_client')}?alike", typed)
+
+        assert (answer.status_code, Client.objects.count()) == (200, before)
+        assert 'value="mara@example.org"' in answer.content.decode()
+
+    def test_the_name_that_was_sought_in_vain_is_filled_in(self, reception):
+        page = reception.get(reverse("admin:new_client"), {"name": sealed_for_address("Mara Sand")})
+
+        assert 'value="Mara Sand"' in page.content.decode()
 
     def test_an_address_of_somebody_is_not_taken_twice(self, reception, practice):
         before = Client.objects.count()

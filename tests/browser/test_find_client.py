@@ -33,6 +33,10 @@ def test_whoever_is_on_the_phone_appears_while_the_name_is_typed(desk, width, sc
     expect(visitor.page.locator("#found-said")).to_contain_text("1 client.")
     expect(box).to_be_focused()
     visitor.look("Find a client")
+    assert "oka" not in visitor.page.url
+    visitor.page.reload()
+    expect(box).to_have_value("okafro")
+    expect(row).to_be_visible()
 
     row.get_by_role("link", name="Book Ada Okafor").click()
     visitor.look("Book for Ada Okafor")
@@ -46,6 +50,22 @@ def test_nobody_is_found_without_script_and_it_says_so(desk):
     visitor.press("Find")
 
     expect(visitor.page.get_by_role("heading", name="No client matches “xyzzy”")).to_be_visible()
+    assert "xyzzy" not in visitor.page.url
     visitor.page.get_by_role("searchbox", name="Name").fill("0018")
     visitor.press("Find")
     expect(visitor.page.get_by_role("link", name="Move next Ada Okafor")).to_be_visible()
+
+
+def test_a_field_that_suggests_clients_asks_without_naming_them_in_an_address(desk):
+    visitor = desk()
+    asked = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.open("/desk/booking/appointment/add/")
+
+    visitor.page.locator("#id_client + .select2").click()
+    visitor.page.locator(".select2-search__field").press_sequentially("okafor")
+    visitor.page.get_by_role("option", name="Ada Okafor").click()
+
+    expect(visitor.page.locator("#id_client")).to_contain_text("Ada Okafor")
+    assert any(url.endswith("/desk/autocomplete/") for url in asked)
+    assert not any("oka" in url.lower() for url in asked)

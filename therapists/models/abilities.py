@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from lines import LineField, one_line
 from therapists.models.people import Therapist
 
 
@@ -86,14 +87,17 @@ class Painkiller(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     therapist = models.ForeignKey(Therapist, models.CASCADE, related_name="painkillers", verbose_name=_("therapist"))
-    name = models.CharField(_("name"), max_length=120)
+    name = LineField(_("name"), max_length=120)
     note = models.CharField(_("note"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("approved painkiller")
         verbose_name_plural = _("approved painkillers")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["therapist", "name"], name="painkiller_once_per_therapist")]
+        constraints = [
+            one_line("painkiller_name_on_one_line", "name"),
+            models.UniqueConstraint(fields=["therapist", "name"], name="painkiller_once_per_therapist"),
+        ]
 
     def __str__(self) -> str:
         return self.name

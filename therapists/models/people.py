@@ -15,6 +15,7 @@ from django.db.models import F, Q, Value
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from lines import LineField, one_line
 from therapists.models.practice import Location, Room
 
 
@@ -70,8 +71,8 @@ class Therapist(models.Model):
         verbose_name=_("sign-in"),
     )
     location = models.ForeignKey(Location, models.PROTECT, related_name="therapists", verbose_name=_("location"))
-    name = models.CharField(_("name"), max_length=120)
-    focus = models.CharField(_("focus"), max_length=120, blank=True, help_text=_("Like “Neck, shoulder and jaw”."))
+    name = LineField(_("name"), max_length=120)
+    focus = LineField(_("focus"), max_length=120, blank=True, help_text=_("Like “Neck, shoulder and jaw”."))
     about = models.CharField(_("about"), max_length=300, blank=True)
     is_active = models.BooleanField(_("takes bookings"), default=True)
     daily_sessions = models.PositiveSmallIntegerField(
@@ -136,6 +137,7 @@ class Therapist(models.Model):
         verbose_name_plural = _("therapists")
         ordering = ["name"]
         constraints = [
+            one_line("therapist_name_on_one_line", "name", "focus"),
             models.CheckConstraint(condition=Q(most_pressure__gte=F("least_pressure")), name="therapist_pressures_in_order"),
             models.CheckConstraint(
                 condition=Q(rest_after_sessions=None, rest_after_firm_minutes=None)
@@ -172,8 +174,8 @@ class Treatment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     location = models.ForeignKey(Location, models.PROTECT, related_name="treatments", verbose_name=_("location"))
-    name = models.CharField(_("name"), max_length=120)
-    neutral_name = models.CharField(
+    name = LineField(_("name"), max_length=120)
+    neutral_name = LineField(
         _("name in messages"),
         max_length=60,
         blank=True,
@@ -232,6 +234,7 @@ class Treatment(models.Model):
         verbose_name_plural = _("treatments")
         ordering = ["order", "name"]
         constraints = [
+            one_line("treatment_name_on_one_line", "name", "neutral_name"),
             models.CheckConstraint(
                 condition=Q(length__gt=timedelta(0)) & Q(preparation__gte=timedelta(0)) & Q(turnaround__gte=timedelta(0)),
                 name="treatment_spans_are_positive",

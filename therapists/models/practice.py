@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from lines import LineField, one_line
+
 
 def validate_zone(value: str) -> None:
     if value not in available_timezones():
@@ -48,7 +50,7 @@ class Location(models.Model):
     """The practice. Its zone is the one in which working hours, series and public holidays are meant."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=120)
+    name = LineField(_("name"), max_length=120)
     zone = models.CharField(
         _("time zone"),
         max_length=64,
@@ -119,6 +121,7 @@ class Location(models.Model):
         verbose_name_plural = _("locations")
         ordering = ["name"]
         constraints = [
+            one_line("location_name_on_one_line", "name"),
             models.CheckConstraint(
                 condition=Q(free_until__gte=timedelta(0)) & Q(offer_lasts__gt=timedelta(0)) & Q(repair_lasts__gt=timedelta(0)),
                 name="location_policy_not_negative",
@@ -150,14 +153,17 @@ class Location(models.Model):
 class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     location = models.ForeignKey(Location, models.PROTECT, related_name="rooms", verbose_name=_("location"))
-    name = models.CharField(_("name"), max_length=80)
+    name = LineField(_("name"), max_length=80)
     is_active = models.BooleanField(_("in use"), default=True)
 
     class Meta:
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["location", "name"], name="room_name_once_per_location")]
+        constraints = [
+            one_line("room_name_on_one_line", "name"),
+            models.UniqueConstraint(fields=["location", "name"], name="room_name_once_per_location"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -168,7 +174,7 @@ class Closure(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     location = models.ForeignKey(Location, models.CASCADE, related_name="closures", verbose_name=_("location"))
-    name = models.CharField(_("reason"), max_length=120, help_text=_("Clients read it, like “Summer break”."))
+    name = LineField(_("reason"), max_length=120, help_text=_("Clients read it, like “Summer break”."))
     starts_at = models.DateTimeField(_("from"))
     ends_at = models.DateTimeField(_("until"))
 
@@ -177,6 +183,7 @@ class Closure(models.Model):
         verbose_name_plural = _("closures")
         ordering = ["starts_at"]
         constraints = [
+            one_line("closure_name_on_one_line", "name"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="closure_not_empty"),
         ]
 

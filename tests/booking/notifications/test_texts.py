@@ -216,6 +216,9 @@ class TestWhatIsSent:
 
     def test_a_name_with_a_line_break_ends_no_header(self, text, book, practice, now, mailoutbox):
         text(subject="For {name}")
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("ALTER TABLE clients_client DROP CONSTRAINT client_name_on_one_line")
         practice.ada.name = "Ada\nBcc:everyone@example.org Okafor"
         practice.ada.save()
         book()

@@ -1,0 +1,31 @@
+// In place of Django's: what is typed into a field that suggests is posted, so that it stands in no address.
+"use strict";
+{
+  const $ = django.jQuery;
+
+  const asked = ({ appLabel, modelName, fieldName }, { term, page }) => ({
+    term,
+    page,
+    app_label: appLabel,
+    model_name: modelName,
+    field_name: fieldName,
+  });
+
+  const post = (parameters, success, failure) =>
+    $.ajax({
+      ...parameters,
+      type: "POST",
+      headers: { "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
+    }).then(success, failure);
+
+  $.fn.djangoAdminSelect2 = function () {
+    return this.each((_index, element) => {
+      $(element).select2({ ajax: { data: (parameters) => asked(element.dataset, parameters), transport: post } });
+    });
+  };
+
+  const begin = (within) => within.find(".admin-autocomplete").not("[name*=__prefix__]").djangoAdminSelect2();
+
+  $(() => begin($(document)));
+  document.addEventListener("formset:added", (event) => begin($(event.target)));
+}
