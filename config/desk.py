@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
@@ -16,6 +16,14 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class Desk(AdminSite):
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Whatever is registered is on the record: nobody has to think of it."""
+        from config.trail import OnTheRecord  # models exist only now
+
+        below = admin_class or ModelAdmin
+        recorded = type(below.__name__, (OnTheRecord, below), {"__module__": below.__module__})
+        super().register(model_or_iterable, recorded, **options)
+
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """A page for staff. Django looks for whatever is sent as an id: what can be none is a bad request, not a fault."""
 

@@ -26,7 +26,6 @@ from clients.access import accounts_seen_by, keeps_account
 from clients.models import Client, Consent, Response, ResponseView, User
 from clients.roles import ROLES
 from clients.services.accounts import end_sessions, hand_out, role_of
-from clients.signals import details_changed
 
 for model in (Group, EmailAddress, Authenticator):  # their numbers are sequential and would stand in URLs
     admin.site.unregister(model)
@@ -168,11 +167,6 @@ class ClientAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
         """Whose sign-in opens what is kept of a client is proved by mail; a superuser can mend it by hand."""
         return ("created_at",) if request.user.is_superuser else ("created_at", "user")
-
-    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change and form.changed_data:
-            details_changed.send(Client, client=obj, by=request.user, now=timezone.now())
 
 
 @admin.register(Consent)
