@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
@@ -36,6 +37,16 @@ class Desk(AdminSite):
                 raise SuspiciousOperation(str(fault)) from fault
 
         return super().admin_view(cast(View, page), cacheable)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Nobody signs in here: allauth's page is the only door. Whoever works at the desk is inside already."""
+        return redirect("admin:index")
+
+    def password_change(  # type: ignore[override]  # an answer without a template
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """On allauth's page too, with its limits."""
+        return redirect("account_change_password")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The desk's own pages, for staff only, before those of the models."""

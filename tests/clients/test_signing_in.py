@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.urls import reverse
 
+from clients.models import User
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -62,3 +64,16 @@ def test_with_their_password_they_are_let_in(client, practice):
     client.post(reverse("account_login"), signs_in)
 
     assert is_signed_in(client)
+
+
+def test_nobody_claims_an_address_that_they_have_not_proved(client, practice):
+    """Whoever proves it later would be given their account, with all that is written there from then on."""
+    client.force_login(practice.ada.user)
+    page, theirs = reverse("account_email"), "somebody.else@example.org"
+
+    for act in ({"action_add": "", "email": theirs}, {"action_primary": "", "email": theirs}):
+        client.post(page, act)
+
+    assert not User.objects.filter(email=theirs).exists()
+    assert not EmailAddress.objects.filter(email=theirs).exists()
+    assert client.get(page)["Location"] == reverse("booking:new_address")
