@@ -39,10 +39,10 @@ from booking.services.policy import OVERRIDE
 from booking.worklists import Work
 from clients.access import accounts_seen_by, client_of, last_proved
 from clients.models import Client, User
+from clients.roles import SEE_COLLEAGUES
 from therapists.models import Photo, Therapist
 
 SEE_PLACE = "therapists.view_location"
-SEE_COLLEAGUES = "booking.see_colleagues"
 SEE_SESSIONS = "booking.view_appointment"
 CHANGE_SESSIONS = "booking.change_appointment"
 ADD_SESSIONS = "booking.add_appointment"

@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -33,7 +34,7 @@ class Place:
 class Deed:
     """One act. ``by`` is nobody's where a link was followed or the app did it by itself; ``role``: client, therapist or desk.
 
-    ``read_of``: of what was read the day it was sent on, or of the session that a note is about, while that is kept.
+    ``read_of``: of what was read or looked at the day it was sent on, or of the session that it is about, while that is kept.
     """
 
     entry: AuditEntry
@@ -48,6 +49,16 @@ class Deed:
         """What the session has become, as a word."""
         status = self.entry.after.get("status")
         return str(AppointmentStatus(status).label) if status else ""
+
+    @property
+    def kind(self) -> str:
+        """Of what was looked at or changed on a form the model, like ``booking.appointment``."""
+        return str(self.entry.after.get("what", ""))
+
+    @property
+    def what(self) -> str:
+        """The same as a word."""
+        return name_of(self.kind)
 
     @property
     def is_late(self) -> bool:
@@ -70,6 +81,14 @@ class Deed:
         return bool(self.was and self.now and self.now.minutes and self.was.minutes not in (None, self.now.minutes))
 
 
+def name_of(kind: str) -> str:
+    """What a model is called, while there is one of that name."""
+    try:
+        return str(apps.get_model(kind)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return kind
+
+
 def deeds_of(appointment: Appointment) -> list[Deed]:
     """All that was done to a session, the latest first. Three queries, however much it was."""
     entries = appointment.audit_entries.select_related("by__therapist", "by__client").order_by("-at", "-sequence")
@@ -77,7 +96,7 @@ def deeds_of(appointment: Appointment) -> list[Deed]:
 
 
 def deeds_about(client: Client, entries: Iterable[AuditEntry]) -> list[Deed]:
-    """These entries about a client as told to them: what they did themselves, “you” did. Four queries beside the entries."""
+    """These entries about a client as told to them: what they did themselves, “you” did. Five queries beside the entries."""
     told = list(entries)
     return list(_deeds(told, _days_read({entry.record for entry in told if entry.record}), to=client))
 
@@ -97,10 +116,11 @@ def _deeds(entries: Iterable[AuditEntry], days_read: Mapping[UUID, date], *, to:
 
 
 def _days_read(records: Collection[UUID]) -> dict[UUID, date]:
-    """Of forms the day they were sent or begun on, of notes the day of their session."""
+    """Of forms the day they were sent or begun on, of sessions their day, of notes that of their session."""
     notes = Note.objects.filter(pk__in=records).values_list("pk", "appointment__local_date")
+    sessions = Appointment.objects.filter(pk__in=records).values_list("pk", "local_date")
     forms = Response.objects.filter(pk__in=records).values_list("pk", Coalesce("submitted_at", "started_at"))
-    return dict(notes) | {pk: timezone.localdate(at) for pk, at in forms}
+    return dict(notes) | dict(sessions) | {pk: timezone.localdate(at) for pk, at in forms}
 
 
 def _called(user: User | None, to: Client | None) -> str:

@@ -260,6 +260,11 @@ class AuditAction(TextChoices):
     READ_NOTE = "read_note", _("read a note")
     CORRECTED = "corrected", _("changed details")
     ERASED = "erased", _("erased")
+    LOOKED_AT = "looked_at", _("looked at")
+    TAKEN_ALONG = "taken_along", _("took a copy")
+    ADDED = "added", _("added")
+    CHANGED = "changed", _("changed")
+    DELETED = "deleted", _("deleted")
 
 
 #: Of what somebody did: that they read about a client's health.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
@@ -67,6 +68,17 @@ def rows_about(model: type[models.Model], client: Client) -> models.QuerySet[mod
     dated = [name for name in ("created_at", "at", "made_at", "agreed_at", "started_at", "saved_at") if name in names]
     named = [field.name for field in model._meta.concrete_fields if _is_named(field)]
     return found.select_related(*named).order_by(*dated, "pk")
+
+
+def whom_it_is_about(row: models.Model) -> UUID | None:
+    """The client a row is about; None of the practice's own. One query where the row does not name them itself."""
+    way: str = getattr(row, "personal_of", "")
+    if way in ("", "pk"):
+        return row.pk if way else None
+    if any(field.name == way for field in row._meta.concrete_fields):
+        found: UUID | None = getattr(row, f"{way}_id")
+        return found
+    return type(row)._default_manager.filter(pk=row.pk).values_list(way, flat=True).first()
 
 
 def as_data(client: Client, *, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,8 @@ FRONT_DESK = "front desk"
 MANAGER = "practice manager"
 #: Of whoever works here without the desk; their account is linked on the therapist's page.
 THERAPIST = "therapist"
+#: What can be handed out to a therapist beside the role: to see in the calendar when colleagues are taken.
+SEE_COLLEAGUES = "booking.see_colleagues"
 ROLES = [(FRONT_DESK, _("front desk")), (MANAGER, _("practice manager")), (THERAPIST, _("therapist"))]
 
 #: What the desk may do with the rows of which model; what is only seen is written by services alone.

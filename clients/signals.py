@@ -7,7 +7,7 @@ from django.dispatch import Signal
 #: A client sent a form, or took the agreement back that answers are used. Arguments: ``client``, ``now``.
 answers_changed = Signal()
 
-#: What a client is called or how they are reached was changed. Arguments: ``client``, ``by``, ``now``.
+#: A client changed what they are called or how they are reached. Arguments: ``client``, ``by``, ``now``.
 details_changed = Signal()
 
 #: Somebody of the practice read what is known of a client's health. Argument: ``view``, the HealthView row that was left.

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR, ChangeList, ChangeListSearchForm
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
@@ -41,6 +42,14 @@ class Suggestions(AutocompleteJsonView):
 
 
 class Desk(AdminSite):
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Whatever is registered is on the record: nobody has to think of it."""
+        from config.trail import OnTheRecord  # models exist only now
+
+        below = admin_class or ModelAdmin
+        recorded = type(below.__name__, (OnTheRecord, below), {"__module__": below.__module__})
+        super().register(model_or_iterable, recorded, **options)
+
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """A page for staff. Django looks for whatever is sent as an id: what can be none is a bad request, not a fault."""
 
@@ -55,6 +64,16 @@ class Desk(AdminSite):
                 raise SuspiciousOperation(str(fault)) from fault
 
         return super().admin_view(cast(View, page), cacheable)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Nobody signs in here: allauth's page is the only door. Whoever works at the desk is inside already."""
+        return redirect("admin:index")
+
+    def password_change(  # type: ignore[override]  # an answer without a template
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """On allauth's page too, with its limits."""
+        return redirect("account_change_password")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The desk's own pages, for staff only, before those of the models."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 PEOPLE = ("anonymous", "ada", "bo", "tess", "jonas", "finn", "mina", "robin")
 DISABLED = "dora"
 
+OPEN = dict.fromkeys(PEOPLE, (200, 200))
 ALL_200_405 = dict.fromkeys(PEOPLE, (200, 405))
 #: Ada's browser holds, hers is the booking; for everybody else neither exists
 ADA_ONLY_PAGE = dict.fromkeys(PEOPLE, (404, 404)) | {"ada": (200, 302)}
@@ -28,11 +29,23 @@ TESS_ONLY_READ = HER_ANSWERS | {"tess": (200, 405)}
 TESS_ONLY_ACT = dict.fromkeys(PEOPLE, (405, 404)) | {"anonymous": (405, 302)}
 
 STAFF = ("finn", "mina", "robin")
+#: What stands at no other address of the desk.
+UNKNOWN_AT_DESK = "desk/(?P<url>.*)$"
 
 
 def at_the_desk(get: int, post: int) -> dict[str, tuple[int, int]]:
     """For staff; whoever is not is asked to sign in as such."""
     return dict.fromkeys(PEOPLE, (302, 302)) | dict.fromkeys(STAFF, (get, post))
+
+
+def led_in(get: int, post: int) -> dict[str, tuple[int, int]]:
+    """For whoever is not signed in; all others are led on."""
+    return dict.fromkeys(PEOPLE, (302, 302)) | {"anonymous": (get, post)}
+
+
+def for_oneself(get: int, post: int) -> dict[str, tuple[int, int]]:
+    """For whoever is signed in; others are asked to."""
+    return dict.fromkeys(PEOPLE, (get, post)) | {"anonymous": (302, 302)}
 
 
 TABLE: dict[str, dict[str, tuple[int, int]]] = {
@@ -161,10 +174,57 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
     "admin:find_client": at_the_desk(200, 302),
+    # nobody signs in here or chooses a password: allauth's pages are the only ones for that
+    "admin:login": HER_FORM | dict.fromkeys(("ada", "bo", *THERAPISTS), (403, 403)) | dict.fromkeys(STAFF, (302, 302)),
+    "admin:logout": at_the_desk(405, 302),
+    "admin:password_change": at_the_desk(302, 302),
+    "admin:password_change_done": at_the_desk(200, 405),
+    "admin:auth_user_password_change": at_the_desk(403, 403) | {"robin": (200, 200)},
+    "admin:jsi18n": at_the_desk(200, 405),
+    "admin:app_list": at_the_desk(200, 200),
+    # of accounts to link to a therapist
+    "admin:autocomplete": at_the_desk(405, 200) | {"finn": (405, 403)},
+    "admin:view_on_site": at_the_desk(404, 404),  # nothing at the desk has a page elsewhere
+    UNKNOWN_AT_DESK: at_the_desk(404, 404),
+    "admin:booking_appointment_tablet": at_the_desk(200, 200),
+    "admin:booking_appointment_clear": at_the_desk(200, 200) | {"finn": (403, 403)},
+    "admin:booking_noticetext_preview": at_the_desk(200, 200),
+    "admin:booking_noticetext_preview_kept": at_the_desk(200, 200),
+    "admin:booking_repair_answer": at_the_desk(405, 404),  # what is posted there answers nothing
+    "admin:booking_waitlistentry_offer": at_the_desk(200, 200),
+    # signing in, by allauth
+    "account_login": led_in(200, 200),
+    "account_signup": led_in(200, 200),  # which says that nobody signs up here
+    "account_request_login_code": led_in(200, 200),
+    "account_confirm_login_code": led_in(302, 302),
+    "mfa_authenticate": led_in(302, 302),
+    "mfa_login_webauthn": led_in(302, 302),
+    "account_inactive": ALL_200_405,
+    "account_reset_password": OPEN,
+    "account_reset_password_done": ALL_200_405,
+    "account_reset_password_from_key": OPEN,  # with a key that never was, which the page says
+    "account_reset_password_from_key_done": ALL_200_405,
+    "account_email_verification_sent": ALL_200_405,
+    "account_confirm_email": dict.fromkeys(PEOPLE, (200, 404)),
+    "account_email": dict.fromkeys(PEOPLE, (302, 405)),  # to the page on which a new address is proved
+    # what somebody signed in does about their own sign-in; who is not is asked to. Nobody has an app, and Ada has a passkey
+    "account_logout": for_oneself(200, 302),
+    "account_reauthenticate": for_oneself(200, 200),
+    "account_change_password": for_oneself(200, 200),
+    "account_set_password": for_oneself(302, 302),
+    "mfa_index": for_oneself(200, 405),
+    "mfa_reauthenticate": for_oneself(302, 302),
+    "mfa_activate_totp": for_oneself(200, 200),
+    "mfa_deactivate_totp": for_oneself(404, 404),
+    "mfa_view_recovery_codes": for_oneself(404, 405),
+    "mfa_download_recovery_codes": for_oneself(404, 404),
+    "mfa_generate_recovery_codes": for_oneself(200, 200) | {"ada": (200, 302)},
+    "mfa_list_webauthn": for_oneself(200, 405),
+    "mfa_add_webauthn": for_oneself(200, 200),
+    "mfa_reauthenticate_webauthn": for_oneself(302, 302) | {"ada": (200, 302)},
+    "mfa_remove_webauthn": for_oneself(404, 404) | {"ada": (200, 302)},
+    "mfa_edit_webauthn": for_oneself(404, 404) | {"ada": (200, 200)},
 }
-
-#: Addresses of packages: allauth's account pages and Django's admin, which tests/booking/test_admin.py walks.
-PACKAGES = ("account_", "mfa_", "admin:")
 
 #: What Finn, Mina and Robin may do with a model's rows at the desk: v(iew), a(dd), c(hange), d(elete). Nobody else gets in.
 MODELS: dict[str, tuple[str, str, str]] = {

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import import_module
+from inspect import getsource
+from pathlib import Path
 from pkgutil import walk_packages
 
 import pytest
+from allauth import account, mfa
+from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.db.models import BooleanField, DateTimeField, DecimalField
 from django.forms import BaseForm
 from django.test import RequestFactory
 
 import booking
 import clients
 import therapists
+from clients.models import Client, User
 from clients.roles import FRONT_DESK, MANAGER
 from clients.services.accounts import hand_out
 from tests.factories import AppointmentFactory, UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
+OURS = ("booking.", "clients.", "therapists.", "config.")
+ADDED = re.compile(r'self\.fields\["(\w+)"\]\s*=')
+READ = re.compile(r'POST(?:\.get|\.getlist)?[(\[]\s*"(\w+)"|"(\w+)" in request\.POST')
 NOON = datetime(2027, 3, 9, 12, tzinfo=UTC)
-#: What nobody may write by adding a field to a request: roles, prices, states, whose something is, and when it was.
-SENSITIVE = {
-    *("is_staff", "is_superuser", "is_active", "groups", "user_permissions", "role", "password"),
-    *("price", "status", "state", "severity", "user", "by", "set_by", "made_by", "recorded_by", "signed_by", "owner", "client"),
-    *("created_at", "agreed_at", "withdrawn_at", "submitted_at", "set_at", "at", "made_at", "recorded_at", "date_joined"),
-    *("last_login", "starts_at", "ends_at", "blocked_from", "blocked_until", "held_until", "signed_at", "locks_at"),
-}
+#: Words for states and secrets, on whichever model.
+STATES = {"state", "status", "severity", "role", "owner", "password", "verified"}
 
 #: Forms of our own that ask for something by such a name; what is asked for is weighed by a service before it is written.
 OWN = {
+    "AwayForm": {"since"},  # a therapist's own leave: the clock time it begins at
     "BookForm": {"client"},  # at the desk: for whom
     "CallerForm": {"at"},  # at the desk: the clock time a caller wants
     "StateForm": {"state"},  # at the desk: one of the states that may follow
@@ -107,9 +115,31 @@ def own_forms():
     return {form for form in all_below(BaseForm) if form.__module__ in names}
 
 
+def is_sensitive(field):
+    """Whether nobody may write a column by adding it to a request: roles, prices, states, whose something is, and when it was."""
+    is_whose_or_may = field.is_relation and field.related_model in (User, Client, Group, Permission)
+    is_of_an_account = isinstance(field, BooleanField) and field.model is User
+    is_when_or_how_much = isinstance(field, DateTimeField | DecimalField)
+    is_secret = "token" in field.name or "hash" in field.name
+    return is_whose_or_may or is_of_an_account or is_when_or_how_much or is_secret or field.name in STATES
+
+
+@cache
+def sensitive_names():
+    """By kind of column and not by hand: one that is added to a model tomorrow counts."""
+    models = (
+        model
+        for app in ("clients", "booking", "therapists", "mfa", "account")
+        for model in apps.get_app_config(app).models.values()
+    )
+    fields = (field for model in models for field in model._meta.get_fields() if not field.auto_created)
+    return STATES | {field.name for field in fields if is_sensitive(field)}
+
+
 def sensitive(form):
-    fields = set(form.base_fields)
-    return fields & SENSITIVE
+    """What a form asks for of that, with what it adds to itself when it is made."""
+    added = ADDED.findall(getsource(form)) if form.__module__.startswith(OURS) and "Asked" not in form.__name__ else []
+    return {*form.base_fields, *added} & sensitive_names()
 
 
 def requests(finn):
@@ -130,7 +160,9 @@ def desk_forms(request):
             may = options.has_change_permission(request, row) if row else options.has_add_permission(request)
             if may:
                 way = "change" if row else "add"
-                yield f"{way} {model._meta.label_lower}", options.get_form(request, row, change=row is not None)
+                form = options.get_form(request, row, change=row is not None)
+                form.base_fields = dict(form(instance=row).fields)  # with those it gives itself
+                yield f"{way} {model._meta.label_lower}", form
                 for formset, inline in options.get_formsets_with_inlines(request, row):
                     if inline.has_add_permission(request, row) or inline.has_change_permission(request, row):
                         yield f"{inline.model._meta.label_lower} in {model._meta.label_lower}", formset.form
@@ -138,6 +170,29 @@ def desk_forms(request):
 
 def test_no_form_of_ours_asks_for_more_than_is_declared():
     assert {form.__name__: sensitive(form) for form in own_forms() if sensitive(form)} == OWN
+
+
+def test_no_form_of_allauth_asks_for_more_than_the_password_to_sign_in_with():
+    for each in (account, mfa):
+        for found in walk_packages(each.__path__, f"{each.__name__}."):
+            if found.name.endswith(".forms"):
+                import_module(found.name)
+    theirs = {form.__name__: sensitive(form) for form in all_below(BaseForm) if form.__module__.startswith("allauth.")}
+
+    asked = {name: fields for name, fields in theirs.items() if fields}
+    assert asked == {"LoginForm": {"password"}}
+
+
+def test_what_views_read_from_a_request_without_a_form_is_nothing_to_be_written():
+    """Each names an act, a thing that was shown, or words; ``state`` is one of the steps that may follow."""
+    sources = (path.read_text() for app in OURS for path in Path(app.rstrip(".")).rglob("*.py"))
+    read = {name for source in sources for pair in READ.findall(source) for name in pair if name}
+
+    assert read & sensitive_names() == {"state"}
+
+
+def test_no_list_at_the_desk_is_a_form():
+    assert [model for model, options in admin.site._registry.items() if options.list_editable] == []
 
 
 def test_no_form_at_the_desk_sets_more_than_is_declared_for_who_asks(practice):

@@ -89,7 +89,7 @@ def test_pages_of_somebody_are_not_kept_by_any_browser(production, practice):
     desk.force_login(UserFactory(email="robin@example.org", is_staff=True, is_superuser=True))
     pages = [
         *[(ada, reverse(name)) for name in ("booking:sessions", "booking:my_data", "booking:my_data_file", "intake:overview")],
-        *[(ada, reverse(name)) for name in ("account_email", "mfa_index", "booking:progress")],
+        *[(ada, reverse(name)) for name in ("account_change_password", "mfa_index", "booking:progress")],
         *[(desk, reverse(name)) for name in ("admin:index", "admin:clients_client_changelist", "admin:board_csv", "admin:lists")],
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, time
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 from uuid import UUID
 
 from django import forms
@@ -39,6 +39,7 @@ from booking.models import Appointment, Clearance, SessionFlag
 from booking.objections import answers
 from booking.queries import moment_of
 from booking.services.appointments import book_appointment, set_status
+from booking.services.audit import on_looked_at
 from booking.services.clearances import record_clearance
 from booking.services.intake import light_of, lights_of
 from clients.models import User
@@ -152,6 +153,7 @@ class WithLights(ChangeList):
 
 @admin.register(Appointment)
 class AppointmentAdmin(admin.ModelAdmin):
+    is_audited_by_services = True
     list_display = ("when", "client", "therapist", "treatment", "room", "status", "form_listed")
     list_filter = ("status", "therapist", "treatment", "room")
     list_select_related = ("client", "therapist", "treatment", "room")
@@ -201,6 +203,7 @@ class AppointmentAdmin(admin.ModelAdmin):
         form = ClearanceForm(request.POST or None, session=session, today=today)
         if form.is_bound and form.is_valid():
             return _cleared(request, session, form, now)
+        on_looked_at(session, by=cast(User, request.user), now=now)
         context = self.admin_site.each_context(request) | {
             "title": gettext("Record a clearance for %(client)s") % {"client": session.client},
             "opts": self.opts,

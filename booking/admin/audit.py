@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, on_the_clock
+from booking.deeds import name_of
 from booking.enums import AppointmentStatus
 from booking.models import AuditEntry
 
@@ -18,14 +19,14 @@ from booking.models import AuditEntry
 class AuditEntryAdmin(ReadOnlyAdmin):
     """What was done to sessions, and who read answers and notes; never what those say."""
 
-    list_display = ("moment", "action", "client", "appointment", "who", "address", "reason")
+    list_display = ("moment", "action", "what", "client", "who", "address", "reason")
     list_filter = ("action",)
     list_select_related = ("client", "appointment", "by")
     search_fields = ("client__name", "client__email", "by__name", "by__email", "reason")
     search_help_text = _("Part of the name or address of a client or of whoever it was, or of the reason.")
     date_hierarchy = "at"
     ordering = ("-at",)
-    fields = ("moment", "action", "client", "appointment", "who", "address", "reason", "was", "became")
+    fields = ("moment", "action", "what", "client", "appointment", "changed_fields", "who", "address", "reason", "was", "became")
 
     @admin.display(description=_("at"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
@@ -37,6 +38,18 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         if entry.by is not None:
             return str(entry.by)
         return gettext("an account that is gone since") if entry.actor else gettext("Unknot, or a link in a message")
+
+    @admin.display(description=_("of what"))
+    def what(self, entry: AuditEntry) -> str:
+        """The session, or what kind of record it was."""
+        if entry.appointment is not None:
+            return str(entry.appointment)
+        return name_of(entry.after.get("what", "")) or "–"
+
+    @admin.display(description=_("fields"))
+    def changed_fields(self, entry: AuditEntry) -> str:
+        """What was changed on a form, never from what to what."""
+        return ", ".join(entry.after.get("fields", [])) or "–"
 
     @admin.display(description=_("before"))
     def was(self, entry: AuditEntry) -> str:

@@ -10,11 +10,11 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -41,6 +41,7 @@ from booking.exceptions import BookingError
 from booking.models import Appointment
 from booking.notifications.staff import LOOKS_BACK
 from booking.services.appointments import set_status, undo_step
+from booking.services.audit import on_taken_along
 from booking.services.changes import UNDO_LASTS, cancel_sessions, undo_change
 from booking.templatetags.unknot import BLOCKS, ICONS, clock
 from clients.models import User
@@ -477,10 +478,12 @@ def _back(request: HttpRequest) -> HttpResponse:
 def day_on_paper(request: HttpRequest) -> HttpResponse:
     """The day for the wall: no flag and no form, as paper lies about."""
     board = _to_take_away(request)
+    lines = [each for each in board.sessions if each.kept is None]
+    _taken_along(lines, request)
     context = admin.site.each_context(request) | {
         "title": gettext("The day on paper"),
         "board": board,
-        "lines": [(each, STATES[each.state][2]) for each in board.sessions if each.kept is None],
+        "lines": [(each, STATES[each.state][2]) for each in lines],
         "printed_at": timezone.localtime(),
     }
     return render(request, "admin/board_print.html", context)
@@ -496,12 +499,12 @@ def day_as_csv(request: HttpRequest) -> HttpResponse:
     if is_reauthentication_required(request, app="account"):
         messages.info(request, gettext("Before the day leaves as a table, show that it is you; then take the table once more."))
         return redirect_to_login(f"{reverse('admin:index')}?{request.GET.urlencode()}", login_url="account_reauthenticate")
+    lines = [each for each in board.sessions if each.kept is None]
+    _taken_along(lines, request)
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(HEAD)
-    for each in board.sessions:
-        if each.kept is None:
-            table.writerow([defused(cell) for cell in _cells(board, each)])
+    table.writerows([defused(cell) for cell in _cells(board, each)] for each in lines)
     name = f"day-{board.day.isoformat()}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     # spreadsheets know by the mark that it is UTF-8
@@ -519,6 +522,11 @@ def defused(cell: str) -> str:
     begins = cell.startswith(FORMULA) or cell.lstrip().startswith(FORMULA)
     whole = INNER_CELL.sub(r"\1'", LINE_END.sub(" ", cell))
     return f"'{whole}" if begins else whole
+
+
+def _taken_along(lines: Sequence[Session], request: HttpRequest) -> None:
+    whose = [(each.id, each.client) for each in lines]
+    on_taken_along(Appointment, whose, by=cast(User, request.user), now=timezone.now())
 
 
 def _to_take_away(request: HttpRequest) -> Board:

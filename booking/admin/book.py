@@ -34,6 +34,7 @@ from booking.objections import Answer, answers
 from booking.openings import Times, start_of, times_for
 from booking.queries import OVERRIDDEN_HORIZON, moment_of
 from booking.services.appointments import book_appointment
+from booking.services.audit import on_looked_at
 from booking.services.guard import Choice
 from booking.services.holds import hold_choices
 from booking.services.series import hold_course
@@ -170,6 +171,7 @@ def _page(
 
 
 def _shown(request: HttpRequest, call: Call, context: dict[str, Any], *, status: int) -> HttpResponse:
+    on_looked_at(call.client, by=cast(User, request.user), now=timezone.now())
     always = {
         "title": _("Book for %(client)s") % {"client": call.client},
         "client": call.client,

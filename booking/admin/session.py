@@ -36,6 +36,7 @@ from booking.moving import dates_of, other_days, scopes_of
 from booking.objections import Answer, answers
 from booking.openings import Free, Times, substitutes, times_around
 from booking.queries import OVERRIDDEN_HORIZON
+from booking.services.audit import on_looked_at
 from booking.services.changes import UNDO_LASTS, ByHand, Move, cancel_sessions, move_sessions, undo_change
 from booking.services.intake import light_of
 from booking.services.policy import fixed_ones, is_late, late_ones
@@ -188,6 +189,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     found = call.session
+    on_looked_at(found, by=cast(User, request.user), now=now)
     of = PlannedDate.objects.counted([found.series_id]).get(found.series_id, 0) if found.series_id else 0
     deeds = deeds_of(found)
     context: dict[str, Any] = {
@@ -285,6 +287,7 @@ def _plan(request: HttpRequest, call: Call, start: Start, now: datetime, *, prob
         return _page(request, call, now, problem=str(refusal), status=409)
     if not plan.moves:
         return _page(request, call, now, problem=_("Nothing can be moved to there; all stays as it is."), status=409)
+    on_looked_at(call.session, by=cast(User, request.user), now=now)
     values = MoveAtDeskForm.values({each.session: each.planned.placed if each.moves else None for each in plan.dates})
     initial = {"to": values, "version": call.session.sequence}
     context = {

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from booking.models import Appointment
 from booking.services.asking import form_wanted
+from booking.services.audit import on_looked_at
 from clients.models import User
 from clients.services.handouts import LASTS, hand_out
 
@@ -25,10 +26,11 @@ def tablet_page(model_admin: admin.ModelAdmin[Appointment], request: HttpRequest
     if not model_admin.has_change_permission(request, session):
         raise PermissionDenied
     now = timezone.now()
+    assert isinstance(request.user, User)
+    on_looked_at(session, by=request.user, now=now)
     kind = form_wanted(session, now=now)
     address = ""
     if request.method == "POST" and kind is not None:
-        assert isinstance(request.user, User)
         assert session.client is not None
         token = hand_out(session.client, kind, session_on=session.local_date, by=request.user, now=now)
         address = settings.SITE_URL + reverse("intake:tablet", args=[token])

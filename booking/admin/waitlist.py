@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django import forms
@@ -28,9 +28,11 @@ from booking.enums import WishState
 from booking.exceptions import BookingError
 from booking.models import FreedTime, Offer, WaitlistEntry
 from booking.queries import moment_of
+from booking.services.audit import on_looked_at
 from booking.services.candidates import suiting
 from booking.services.waitlist import offer_by_hand
 from booking.templatetags.unknot import clock, day, long_day
+from clients.models import User
 from therapists.models import Therapist
 
 #: The most free times listed to choose from.
@@ -189,6 +191,7 @@ class WaitlistEntryAdmin(ReadOnlyAdmin):
                 said = {"client": made.client, "until": on_the_clock(made.expires_at)}
                 messages.success(request, gettext("Offered to %(client)s, held until %(until)s.") % said)
                 return redirect("admin:booking_waitlistentry_changelist")
+        on_looked_at(entry, by=cast(User, request.user), now=now)
         context = self.admin_site.each_context(request) | {
             "title": gettext("Offer a time to %(client)s") % {"client": entry.client},
             "opts": self.opts,

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from booking.access import takes_walk_ins
 from booking.exceptions import BookingError
 from booking.queries import moment_of
+from booking.services.audit import on_looked_at
 from booking.services.walk_in import book_walk_in, first_now
 from booking.templatetags.unknot import clock
 from clients.models import Client, User
@@ -62,6 +63,7 @@ def walk_in_for(request: HttpRequest, pk: UUID) -> HttpResponse:
             problem = gettext("This is not free any more, or not for this client. Here is what is free now.")
         except BookingError as refusal:
             problem = str(refusal)
+    on_looked_at(client, by=cast(User, request.user), now=now)
     context = _page(client, free, now) | {"problem": problem}
     return render(request, "admin/walk_in.html", admin.site.each_context(request) | context, status=409 if problem else 200)
 

@@ -6,18 +6,21 @@ until its commit would let only one of them through at a time, and could lock ou
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from booking.enums import AuditAction
 from booking.models import AuditEntry, AuditSeal, NoteView
 from clients.models import Client, HealthView, ResponseView, User
+from clients.personal import whom_it_is_about
 from clients.services.retention import years_ago
 
 AT_ONCE = 10_000
@@ -124,6 +127,51 @@ def on_health_read(sender: object, view: HealthView, **more: object) -> None:
 def on_details_changed(sender: object, client: Client, by: User | None, now: datetime, **more: object) -> None:
     """That a name, a number or an address changed, not from what to what: a copy of it would have to be erased as well."""
     AuditEntry.objects.create(action=AuditAction.CORRECTED, client=client, record=client.pk, by=by, at=now)
+
+
+def on_looked_at(record: Model, *, by: User, now: datetime) -> None:
+    """Somebody of the practice opened what is kept about a client; of anything else nothing is written. One query more."""
+    about = whom_it_is_about(record)
+    if about is not None:
+        AuditEntry.objects.create(
+            action=AuditAction.LOOKED_AT,
+            client_id=about,
+            record=record.pk,
+            by=by,
+            at=now,
+            after={"what": record._meta.label_lower},
+        )
+
+
+def on_taken_along(what: type[Model], whose: Iterable[tuple[UUID, UUID | None]], *, by: User, now: datetime) -> None:
+    """Data left the system, in a file or on paper: an entry for each record in it, with the client it is about. One query."""
+    told = {"what": what._meta.label_lower}
+    AuditEntry.objects.bulk_create(
+        AuditEntry(action=AuditAction.TAKEN_ALONG, client_id=client, record=record, by=by, at=now, after=told)
+        for record, client in whose
+    )
+
+
+def on_done_by_hand(
+    action: AuditAction, records: Iterable[Model], *, by: User, now: datetime, fields: Sequence[str] = ()
+) -> None:
+    """Rows were added, changed or deleted through a form: which ones and which fields, never what stood in them."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            action=action,
+            client_id=_still_there(action, each),
+            record=each.pk,
+            by=by,
+            at=now,
+            after={"what": each._meta.label_lower} | ({"fields": list(fields)} if fields else {}),
+        )
+        for each in records
+    )
+
+
+def _still_there(action: AuditAction, record: Model) -> UUID | None:
+    """Whom a row is about; nobody once that is a client who is deleted with it."""
+    return None if action == AuditAction.DELETED and isinstance(record, Client) else whom_it_is_about(record)
 
 
 def take_out(entries: QuerySet[AuditEntry]) -> int:

@@ -41,6 +41,7 @@ from booking.forms.calendar import MoveByHandForm
 from booking.models import Appointment, Change
 from booking.queries import rules_in_force
 from booking.services.appointments import next_states, set_status
+from booking.services.audit import on_looked_at
 from booking.services.changes import UNDO_LASTS, move_sessions, tell_client, undo_change
 from booking.services.intake import light_of
 from booking.services.notes import last_note
@@ -229,6 +230,7 @@ def _session_page(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    on_looked_at(found, by=_user(request), now=now)
     change = changes_by(request.user).undoable(now).filter(audit_entries__appointment=found).first()
     context: dict[str, Any] = {
         "page": "therapist",

@@ -21,6 +21,7 @@ from booking.access import answers_to_decide, clients_treated_by, sessions_given
 from booking.courses import Course, sessions_by_series
 from booking.enums import CHANGEABLE, AppointmentStatus, Light
 from booking.models import Appointment
+from booking.services.audit import on_looked_at
 from booking.services.intake import lights_of
 from booking.views.progress import course_context
 from booking.views.treating import not_too_many
@@ -81,6 +82,7 @@ def client(request: HttpRequest, pk: UUID) -> HttpResponse:
     who = get_object_or_404(clients_treated_by(request.user, now), pk=pk)
     therapist = therapist_of(request.user)
     assert therapist is not None
+    on_looked_at(who, by=request.user, now=now)
     sessions = sessions_given_by(therapist).filter(client=who)
     [care] = _cared([who], sessions, now)
     context: dict[str, Any] = {

@@ -18,6 +18,7 @@ from booking.deeds import deeds_about
 from booking.exceptions import BookingError
 from booking.forms.codes import CodeForm
 from booking.forms.my_data import CorrectForm, NewAddressForm
+from booking.services.audit import on_taken_along
 from booking.services.erasure import erase, fate_of, require_erasable
 from clients.access import proved_recently
 from clients.exceptions import AddressTaken
@@ -45,6 +46,7 @@ def my_data_file(request: HttpRequest, client: Client) -> HttpResponse:
     """All of it, for another program."""
     if not proved_recently(request):
         return redirect(_still_you_first(request))
+    on_taken_along(Client, [(client.pk, client.pk)], by=user_of(client), now=timezone.now())
     answer = JsonResponse(as_data(client, now=timezone.now()), json_dumps_params={"indent": 1, "ensure_ascii": False})
     answer["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return answer
@@ -56,6 +58,7 @@ def my_data_copy(request: HttpRequest, client: Client) -> HttpResponse:
     """All of it, to read or to print."""
     if not proved_recently(request):
         return redirect(_still_you_first(request))
+    on_taken_along(Client, [(client.pk, client.pk)], by=user_of(client), now=timezone.now())
     context = {"page": "sessions", "client": client, "groups": in_groups(client), "now": timezone.now()}
     return render(request, "booking/my_data_copy.html", context)
 

@@ -25,8 +25,14 @@ from django.utils.translation import gettext_lazy as _
 from clients.access import accounts_seen_by, keeps_account
 from clients.models import Client, Consent, Response, ResponseView, User
 from clients.roles import ROLES
-from clients.services.accounts import end_sessions, hand_out, role_of
-from clients.signals import details_changed
+from clients.services.accounts import (
+    end_sessions,
+    hand_out,
+    is_last_superuser,
+    let_see_colleagues,
+    role_of,
+    sees_colleagues,
+)
 
 for model in (Group, EmailAddress, Authenticator):  # their numbers are sequential and would stand in URLs
     admin.site.unregister(model)
@@ -36,6 +42,11 @@ class StaffForm(forms.ModelForm):
     """An account of somebody who works here, with one role. There is no password in it: they choose their own."""
 
     role = forms.ChoiceField(label=_("role"), choices=ROLES)
+    sees_colleagues = forms.BooleanField(
+        label=_("sees when colleagues are taken"),
+        required=False,
+        help_text=_("For therapists: their calendar has a column for each colleague, and they may give sessions of theirs away."),
+    )
 
     class Meta:
         model = User
@@ -45,12 +56,20 @@ class StaffForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:
             self.initial["role"] = role_of(self.instance)
+            self.initial["sees_colleagues"] = sees_colleagues(self.instance)
 
 
 class UserForm(UserChangeForm):
     class Meta:
         model = User
         fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        stays = data.get("is_active") and data.get("is_superuser")
+        if not stays and is_last_superuser(self.instance):
+            self.add_error(None, _("Nobody else is a superuser. Make somebody else one first; nothing was changed."))
+        return data
 
 
 @admin.register(User)
@@ -76,19 +95,25 @@ class UserAdmin(DjangoUserAdmin):
         (
             None,
             {
-                "fields": ("email", "name", "role", "is_active"),
+                "fields": ("email", "name", "role", "sees_colleagues", "is_active"),
                 "description": _("They get a mail with a link under which they choose their password."),
             },
         ),
     )
     seen_fieldsets = ((None, {"fields": ("email", "name", "is_active", "groups", "last_login", "date_joined")}),)
-    staff_fieldsets = ((None, {"fields": ("email", "name", "role", "is_active", "last_login", "date_joined")}),)
+    staff_fieldsets = (
+        (None, {"fields": ("email", "name", "role", "sees_colleagues", "is_active", "last_login", "date_joined")}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).filter(pk__in=accounts_seen_by(request.user).values("pk"))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or keeps_account(request.user, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whoever deletes accounts stays."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.pk != request.user.pk)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None or request.user.is_superuser:
@@ -125,9 +150,10 @@ class UserAdmin(DjangoUserAdmin):
         super().save_model(request, obj, form, change)
         if "role" in form.cleaned_data:
             hand_out(obj, form.cleaned_data["role"])
+            let_see_colleagues(obj, form.cleaned_data["sees_colleagues"])
         if not change:
             _invite(obj, request)
-        if not obj.is_active:
+        if not obj.is_active or "is_active" in form.changed_data:  # what was begun meanwhile does not wake up either
             end_sessions(obj, timezone.now())
 
 
@@ -168,11 +194,6 @@ class ClientAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
         """Whose sign-in opens what is kept of a client is proved by mail; a superuser can mend it by hand."""
         return ("created_at",) if request.user.is_superuser else ("created_at", "user")
-
-    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change and form.changed_data:
-            details_changed.send(Client, client=obj, by=request.user, now=timezone.now())
 
 
 @admin.register(Consent)

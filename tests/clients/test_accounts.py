@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.core import mail
@@ -10,13 +13,14 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from clients.models import User
-from clients.roles import DECLARED, FRONT_DESK, MANAGER, keep_groups, permissions_of
+from clients.roles import DECLARED, FRONT_DESK, MANAGER, THERAPIST, keep_groups, permissions_of
 from clients.services.accounts import hand_out, role_of
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 ADD = "admin:clients_user_add"
+PASSWORD = "a long enough pass phrase"  # pragma: allowlist secret
 SNEAKED = {
     "is_staff": "on",
     "is_superuser": "on",
@@ -133,6 +137,60 @@ def test_whoever_is_disabled_is_out_of_every_browser_and_stays_out_when_enabled_
     assert [browser.get("/desk/").status_code for browser in two] == [302, 302]
     assert other.get("/desk/").status_code == 200
     assert Session.objects.exists()
+
+
+def test_a_sign_in_half_done_when_its_account_is_disabled_is_never_finished(mina, nils):
+    nils.set_password(PASSWORD)
+    nils.save()
+    secret = generate_totp_secret()
+    TOTP.activate(nils, secret)
+    half = Browser()
+    half.post(reverse("account_login"), {"login": nils.email, "password": PASSWORD})
+    assert half.get(reverse("mfa_authenticate")).status_code == 200
+
+    manager = signed_in(mina)
+    manager.post(page(nils), {"name": "Nils Aho", "role": FRONT_DESK})
+    half.post(reverse("mfa_authenticate"), {"code": format_hotp_value(hotp_value(secret, int(time.time()) // 30))})
+    assert half.get("/desk/").status_code == 302
+    manager.post(page(nils), {"name": "Nils Aho", "role": FRONT_DESK, "is_active": "on"})
+
+    assert half.get("/desk/").status_code == 302
+    assert signed_in(nils).get("/desk/").status_code == 200
+
+
+def test_a_manager_hands_a_therapist_the_sight_of_colleagues_and_takes_it_and_nothing_else(mina, practice):
+    tess = practice.tess.user = UserFactory(name="Tess Oduya", email="tess@example.org")
+    practice.tess.save()
+    calendar, manager = signed_in(tess), signed_in(mina)
+    change = {"name": "Tess Oduya", "role": THERAPIST, "is_active": "on"}
+    assert not calendar.get("/therapist/").context["with_team"]
+
+    manager.post(page(tess), change | {"sees_colleagues": "on"} | SNEAKED)
+    assert calendar.get("/therapist/").context["with_team"]
+    assert manager.get(page(tess)).context["adminform"].form["sees_colleagues"].initial
+    assert [each.codename for each in tess.user_permissions.all()] == ["see_colleagues"]
+
+    manager.post(page(tess), change)
+    assert not calendar.get("/therapist/").context["with_team"]
+
+
+def test_one_superuser_always_stays():
+    robin, rory = (UserFactory(email=f"{name}@example.org", is_staff=True, is_superuser=True) for name in ("robin", "rory"))
+    browser = signed_in(robin)
+    kept = {"email": "robin@example.org", "name": "Robin", "is_staff": "on"}
+    rest = {"is_active": "on", "is_superuser": "on"}
+    everybody = {"action": "delete_selected", "_selected_action": [robin.pk, rory.pk], "post": "yes"}
+
+    assert browser.post(reverse("admin:clients_user_changelist"), everybody).status_code == 403
+    assert browser.post(reverse("admin:clients_user_delete", args=[robin.pk]), {"post": "yes"}).status_code == 403
+    assert browser.post(page(rory), {"email": "rory@example.org", "name": "Rory"}).status_code == 302
+    for less in ({}, {"is_active": "on"}, {"is_superuser": "on"}):
+        refused = browser.post(page(robin), kept | less)
+        assert "Nobody else is a superuser." in refused.content.decode()
+    assert browser.post(page(robin), kept | rest).status_code == 302
+
+    standing = User.objects.filter(is_superuser=True, is_active=True)
+    assert list(standing.values_list("email", flat=True)) == ["robin@example.org"]
 
 
 def test_a_session_of_a_disabled_account_is_nobodys_even_before_it_is_deleted(nils):

@@ -6,6 +6,7 @@ import re
 from importlib import import_module
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.core import mail
 from django.urls import reverse
@@ -83,3 +84,16 @@ def test_a_client_has_no_password_that_anybody_could_type(practice):
     assert User.objects.get(pk=new.pk).password == new.password
     assert not User.objects.get(pk=practice.ada.user.pk).has_usable_password()
     assert User.objects.get(pk=chosen.pk).check_password("a long enough pass phrase")
+
+
+def test_nobody_claims_an_address_that_they_have_not_proved(client, practice):
+    """Whoever proves it later would be given their account, with all that is written there from then on."""
+    client.force_login(practice.ada.user)
+    page, theirs = reverse("account_email"), "somebody.else@example.org"
+
+    for act in ({"action_add": "", "email": theirs}, {"action_primary": "", "email": theirs}):
+        client.post(page, act)
+
+    assert not User.objects.filter(email=theirs).exists()
+    assert not EmailAddress.objects.filter(email=theirs).exists()
+    assert client.get(page)["Location"] == reverse("booking:new_address")

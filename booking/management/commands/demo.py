@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 import holidays
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -38,7 +37,7 @@ from booking.services.repairs import change_rules, foresee
 from booking.services.waitlist import wish
 from clients.models import Client, User
 from clients.roles import FRONT_DESK, MANAGER
-from clients.services.accounts import hand_out
+from clients.services.accounts import hand_out, let_see_colleagues
 from clients.services.demonstration import link_of, load_demonstration_answers, load_demonstration_course
 from therapists.models import (
     BodyArea,
@@ -677,11 +676,10 @@ def _users(therapists: list[Therapist], client: Client) -> str:
     make("superuser", "owner@example.org", "Iris Linden", is_staff=True, is_superuser=True)
     hand_out(make("manager", "manager@example.org", "Nora Whitlock"), MANAGER)
     hand_out(make("front desk", "desk@example.org", "Finn Delaney"), FRONT_DESK)
-    see_colleagues = Permission.objects.get(codename="see_colleagues")
     for therapist in therapists:
         first_name = therapist.first_name.lower()
         therapist.user = make("therapist", f"{first_name}@example.org", therapist.name)
-        therapist.user.user_permissions.add(see_colleagues)
+        let_see_colleagues(therapist.user, True)
         therapist.save(update_fields=["user"])
     client.user = User.objects.create_user(client.email, name=client.name)
     client.save(update_fields=["user"])
