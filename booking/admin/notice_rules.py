@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import on_the_clock
+from booking.admin.safe_delete import SafeDelete
 from booking.enums import Night
 from booking.models import NoticeRule
 from booking.services.notices import set_rule
@@ -23,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @admin.register(NoticeRule)
-class NoticeRuleAdmin(admin.ModelAdmin):
+class NoticeRuleAdmin(SafeDelete):
     list_display = ("kind", "when", "channel", "at_night", "is_on", "location")
     list_filter = ("is_on", "kind", "location")
     list_select_related = ("location",)

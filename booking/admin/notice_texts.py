@@ -25,6 +25,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods
 
 from booking.admin.notice_text_form import NoticeTextForm
+from booking.admin.safe_delete import SafeDelete
 from booking.enums import Channel
 from booking.models import NoticeText
 from booking.models.notice_text import default_language, kinds
@@ -53,8 +54,9 @@ class Unworded(NamedTuple):
 
 
 @admin.register(NoticeText)
-class NoticeTextAdmin(admin.ModelAdmin):
+class NoticeTextAdmin(SafeDelete):
     form = NoticeTextForm
+    delete_confirmation_template = "admin/booking/noticetext/delete_confirmation.html"
     list_display = ("kind", "channel", "language", "begins", "location")
     list_select_related = ("location",)
     ordering = ("kind", "channel", "language")

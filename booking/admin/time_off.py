@@ -38,6 +38,7 @@ from booking.admin.abilities import (
     PainkillerInline,
     TherapistForm,
 )
+from booking.admin.safe_delete import SafeDelete
 from booking.exceptions import BreaksSessions
 from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
@@ -159,7 +160,7 @@ class TimeOffInline(admin.TabularInline):
 
 
 @admin.register(Location)
-class LocationAdmin(AsksFirst):
+class LocationAdmin(SafeDelete, AsksFirst):
     list_display = ("name", "zone", "country", "subdivision")
     list_filter = ("country",)
     search_fields = ("name", "address")
@@ -167,7 +168,7 @@ class LocationAdmin(AsksFirst):
 
 
 @admin.register(Room)
-class RoomAdmin(AsksFirst):
+class RoomAdmin(SafeDelete, AsksFirst):
     list_display = ("name", "location", "is_active")
     list_filter = ("is_active", "location")
     list_select_related = ("location",)
@@ -177,7 +178,7 @@ class RoomAdmin(AsksFirst):
 
 
 @admin.register(Therapist)
-class TherapistAdmin(AsksFirst):
+class TherapistAdmin(SafeDelete, AsksFirst):
     list_display = ("name", "focus", "is_active")
     list_filter = ("is_active", "treatments")
     search_fields = ("name", "focus")
@@ -221,7 +222,7 @@ class TherapistAdmin(AsksFirst):
 
 
 @admin.register(WorkingHours)
-class WorkingHoursAdmin(AsksFirst):
+class WorkingHoursAdmin(SafeDelete, AsksFirst):
     list_display = ("therapist", "weekday", "opens", "closes", "every_weeks", "valid_from", "valid_until")
     list_filter = ("therapist", "weekday")
     list_select_related = ("therapist",)
@@ -231,7 +232,7 @@ class WorkingHoursAdmin(AsksFirst):
 
 
 @admin.register(HoursOverride)
-class HoursOverrideAdmin(AsksFirst):
+class HoursOverrideAdmin(SafeDelete, AsksFirst):
     list_display = ("therapist", "applies_on", "opens", "closes")
     list_filter = ("therapist",)
     list_select_related = ("therapist",)
@@ -242,7 +243,7 @@ class HoursOverrideAdmin(AsksFirst):
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(AsksFirst):
+class TimeOffAdmin(SafeDelete, AsksFirst):
     list_display = ("therapist", "kind", "starts_at", "ends_at")
     list_filter = ("kind", "therapist")
     list_select_related = ("therapist",)
@@ -262,7 +263,7 @@ class TimeOffAdmin(AsksFirst):
 
 
 @admin.register(Closure)
-class ClosureAdmin(AsksFirst):
+class ClosureAdmin(SafeDelete, AsksFirst):
     list_display = ("name", "location", "starts_at", "ends_at")
     list_filter = ("location",)
     list_select_related = ("location",)
@@ -273,7 +274,7 @@ class ClosureAdmin(AsksFirst):
 
 
 @admin.register(HolidayOpening)
-class HolidayOpeningAdmin(AsksFirst):
+class HolidayOpeningAdmin(SafeDelete, AsksFirst):
     list_display = ("opens_on", "location")
     list_filter = ("location",)
     list_select_related = ("location",)

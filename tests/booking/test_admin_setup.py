@@ -8,9 +8,15 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib import admin
 from django.forms import ModelChoiceField
+from django.test import RequestFactory
 from django.urls import reverse
 
-from tests.factories import UserFactory
+from booking.models import Appointment, StaffMail
+from booking.templatetags.unknot import said_of
+from clients.models import Client, Questionnaire, User
+from clients.services.questionnaires import next_version
+from tests.factories import NoticeRuleFactory, UserFactory
+from therapists.models import Location
 
 pytestmark = pytest.mark.integration
 
@@ -25,6 +31,26 @@ def desk(client, practice):
 
 def named(model, page):
     return f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+
+
+def test_every_page_on_which_the_practice_is_set_up_says_what_it_is_for_and_what_a_change_does(desk, intake):
+    """Whatever can be changed in the admin is set-up, but for what is the work of a day."""
+    NoticeRuleFactory(location=(place := Location.objects.get()))
+    StaffMail.objects.create(location=place)
+    next_version(intake)
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(email="manager@example.org")
+    pages = {model: page for model, page in admin.site._registry.items() if page.has_change_permission(request)}
+    explained = {model for model in pages if said_of(model._meta, "explained")}
+
+    assert pages.keys() - explained == {Appointment, Client}
+    for model in explained:
+        row = model.objects.filter(**({"state": "draft"} if model is Questionnaire else {})).first()
+        for page in [named(model, "changelist"), *([named(model, "add")] if pages[model].has_add_permission(request) else [])]:
+            assert said_of(model._meta, "explained") in desk.get(reverse(page)).content.decode(), page
+        if row:
+            change = reverse(named(model, "change"), args=[row.pk])
+            assert said_of(model._meta, "explained") in desk.get(change).content.decode(), change
 
 
 def test_no_value_made_up_in_the_address_breaks_a_page_on_which_something_is_added(desk):
