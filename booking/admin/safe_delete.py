@@ -32,11 +32,16 @@ class Found:
     """What there is of one kind. Names and addresses only for those who may see these rows."""
 
     words: str
+    count: int
     stops: bool
     address: str
     examples: tuple[tuple[str, str], ...]
-    more: int
     owners: tuple[str, ...]
+
+    @property
+    def more(self) -> int:
+        """How many are not named."""
+        return self.count - len(self.examples)
 
 
 def dependents_of(rows: Sequence[Model], request: HttpRequest, now: datetime) -> list[Found]:
@@ -59,10 +64,10 @@ def _found(kind: Dependent, owners: Sequence[Model], request: HttpRequest, now: 
     examples = _examples(rows.order_by(*kind.order) if kind.order else rows, page) if is_seen else ()
     return Found(
         words=str(kind.said % {"n": count}),
+        count=count,
         stops=kind.stops,
         address=_listed_at(kind.model, lookups) if is_seen and not isinstance(lookups, Q) else "",
         examples=examples,
-        more=count - len(examples) if is_seen else 0,
         owners=_owners(kind, owners, chosen) if len(owners) > 1 else (),
     )
 

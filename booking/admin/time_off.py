@@ -38,10 +38,12 @@ from booking.admin.abilities import (
     PainkillerInline,
     TherapistForm,
 )
+from booking.admin.base import ChoosesOnly
 from booking.admin.safe_delete import SafeDelete
 from booking.exceptions import BreaksSessions
 from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
+from clients.admin.inlines import NamedInline
 from clients.models import User
 from therapists.models import (
     Closure,
@@ -144,17 +146,17 @@ def _say(request: HttpRequest, found: Consequences) -> None:
         messages.success(request, ngettext("%(n)d session changed its room.", "%(n)d sessions changed their room.", n) % {"n": n})
 
 
-class WorkingHoursInline(admin.TabularInline):
+class WorkingHoursInline(NamedInline):
     model = WorkingHours
     extra = 0
 
 
-class HoursOverrideInline(admin.TabularInline):
+class HoursOverrideInline(NamedInline):
     model = HoursOverride
     extra = 0
 
 
-class TimeOffInline(admin.TabularInline):
+class TimeOffInline(NamedInline):
     model = TimeOff
     extra = 0
 
@@ -168,21 +170,19 @@ class LocationAdmin(SafeDelete, AsksFirst):
 
 
 @admin.register(Room)
-class RoomAdmin(SafeDelete, AsksFirst):
+class RoomAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "location", "is_active")
     list_filter = ("is_active", "location")
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     ordering = ("name",)
 
 
 @admin.register(Therapist)
-class TherapistAdmin(SafeDelete, AsksFirst):
+class TherapistAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "focus", "is_active")
     list_filter = ("is_active", "treatments")
     search_fields = ("name", "focus")
-    autocomplete_fields = ("user", "location")
     ordering = ("name",)
     form = TherapistForm
     fieldsets = FIELDSETS
@@ -222,33 +222,30 @@ class TherapistAdmin(SafeDelete, AsksFirst):
 
 
 @admin.register(WorkingHours)
-class WorkingHoursAdmin(SafeDelete, AsksFirst):
+class WorkingHoursAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "weekday", "opens", "closes", "every_weeks", "valid_from", "valid_until")
     list_filter = ("therapist", "weekday")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     ordering = ("therapist__name", "weekday", "opens")
 
 
 @admin.register(HoursOverride)
-class HoursOverrideAdmin(SafeDelete, AsksFirst):
+class HoursOverrideAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "applies_on", "opens", "closes")
     list_filter = ("therapist",)
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "applies_on"
     ordering = ("-applies_on", "opens")
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(SafeDelete, AsksFirst):
+class TimeOffAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "kind", "starts_at", "ends_at")
     list_filter = ("kind", "therapist")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
@@ -263,22 +260,20 @@ class TimeOffAdmin(SafeDelete, AsksFirst):
 
 
 @admin.register(Closure)
-class ClosureAdmin(SafeDelete, AsksFirst):
+class ClosureAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "location", "starts_at", "ends_at")
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
 
 @admin.register(HolidayOpening)
-class HolidayOpeningAdmin(SafeDelete, AsksFirst):
+class HolidayOpeningAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("opens_on", "location")
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("location__name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "opens_on"
     ordering = ("-opens_on",)

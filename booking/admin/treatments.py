@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from booking.admin.base import ChoosesOnly
 from booking.admin.safe_delete import SafeDelete
 from therapists.models import BodyArea, Treatment
 
@@ -22,10 +23,9 @@ class TreatmentForm(forms.ModelForm):
 
 
 @admin.register(Treatment)
-class TreatmentAdmin(SafeDelete):
+class TreatmentAdmin(ChoosesOnly, SafeDelete):
     form = TreatmentForm
     list_display = ("name", "length", "turnaround", "price", "is_active")
     list_filter = ("is_active", "therapists", "rooms")
     search_fields = ("name", "description")
-    autocomplete_fields = ("location", "therapists", "rooms")
     ordering = ("order", "name")

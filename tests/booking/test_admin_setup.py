@@ -20,7 +20,7 @@ from therapists.models import Location
 
 pytestmark = pytest.mark.integration
 
-MADE_UP = ("99999999999999999999", "a\x00b", "2027-13-45 25:61", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00")
+MADE_UP = ("x", "99999999999999999999", "a\x00b", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00")
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_no_value_made_up_in_the_address_breaks_a_page_on_which_something_is_add
         if answer.status_code != 200:
             continue
         fields = answer.context["adminform"].form.fields
-        plain = [name for name, field in fields.items() if not isinstance(field, ModelChoiceField)]
-        asked = [{name: "x"} for name in fields] + [dict.fromkeys(plain, value) for value in MADE_UP]
+        related = [name for name, field in fields.items() if isinstance(field, ModelChoiceField)]
+        asked = [{name: "x"} for name in related] + [dict.fromkeys(fields.keys() - related, value) for value in MADE_UP]
         broken += [(add, query) for query in asked if desk.get(f"{add}?{urlencode(query)}").status_code >= 500]
 
     assert broken == []
