@@ -411,6 +411,6 @@ def accounts_to_link(user: User | AnonymousUser) -> QuerySet[User]:
     """The accounts somebody may link to a therapist: of those who work here but never their own, and those linked already."""
     if not isinstance(user, User):
         return User.objects.none()
-    if user.is_superuser:
-        return User.objects.all()
-    return User.objects.filter(Q(pk__in=accounts_seen_by(user).exclude(pk=user.pk)) | Q(therapist__isnull=False))
+    works_here = Q(is_staff=True) | Q(is_superuser=True) | Q(client=None)
+    linkable = works_here if user.is_superuser else Q(pk__in=accounts_seen_by(user).exclude(pk=user.pk))
+    return User.objects.filter(linkable | Q(therapist__isnull=False))

@@ -8,10 +8,12 @@ from booking.admin import (
     notice_rules,
     notice_texts,
     notifications,
+    questionnaire,
     reach,
     repairs,
     series,
     time_off,
+    treatments,
     waitlist,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "notice_rules",
     "notice_texts",
     "notifications",
+    "questionnaire",
     "reach",
     "repairs",
     "series",
     "time_off",
+    "treatments",
     "waitlist",
 ]

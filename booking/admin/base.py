@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminSplitDateTime, RelatedFieldWidgetWrapper
+from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+
+from clients.admin.inlines import name_widget
 
 
 class ReadOnlyMixin:
@@ -27,6 +32,21 @@ class ReadOnlyMixin:
 
 class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
     pass
+
+
+class ChoosesOnly(admin.ModelAdmin):
+    """What a row belongs to is chosen here; it is made, changed and deleted on pages of its own."""
+
+    formfield_overrides: ClassVar[dict[Any, Any]] = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            widget = field.widget
+            widget.can_add_related = widget.can_change_related = widget.can_delete_related = widget.can_view_related = False
+        if field is not None and isinstance(field.widget, AdminSplitDateTime):
+            name_widget(field)
+        return field
 
 
 def on_the_clock(moment: datetime) -> str:

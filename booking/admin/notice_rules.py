@@ -3,32 +3,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.admin.base import on_the_clock
+from booking.admin.base import ChoosesOnly, on_the_clock
+from booking.admin.safe_delete import SafeDelete
 from booking.enums import Night
 from booking.models import NoticeRule
+from booking.models.notice_rule import DAY, in_words
 from booking.services.notices import set_rule
-
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
 
 
 @admin.register(NoticeRule)
-class NoticeRuleAdmin(admin.ModelAdmin):
+class NoticeRuleAdmin(ChoosesOnly, SafeDelete):
     list_display = ("kind", "when", "channel", "at_night", "is_on", "location")
     list_filter = ("is_on", "kind", "location")
     list_select_related = ("location",)
     search_fields = ("location__name",)
-    autocomplete_fields = ("location",)
     ordering = ("location__name", "kind", "-lead")
     fieldsets = (
         (None, {"fields": ("location", "kind", "is_on", "in_use_since")}),
@@ -65,16 +61,3 @@ class NoticeRuleAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: NoticeRule, form: Any, change: bool) -> None:
         set_rule(obj, now=timezone.now())
-
-
-def in_words(lead: timedelta) -> str:
-    """Days, hours and minutes, each only where there are some."""
-    days, rest = divmod(lead, DAY)
-    hours, rest = divmod(rest, HOUR)
-    minutes = rest // MINUTE
-    parts = [
-        ngettext("%(count)s day", "%(count)s days", days) % {"count": days} if days else "",
-        ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours} if hours else "",
-        ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes} if minutes else "",
-    ]
-    return " ".join(part for part in parts if part)

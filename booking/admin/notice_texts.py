@@ -19,12 +19,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods
 
+from booking.admin.base import ChoosesOnly
 from booking.admin.notice_text_form import NoticeTextForm
+from booking.admin.safe_delete import SafeDelete
 from booking.enums import Channel
 from booking.models import NoticeText
 from booking.models.notice_text import default_language, kinds
@@ -53,8 +55,9 @@ class Unworded(NamedTuple):
 
 
 @admin.register(NoticeText)
-class NoticeTextAdmin(admin.ModelAdmin):
+class NoticeTextAdmin(ChoosesOnly, SafeDelete):
     form = NoticeTextForm
+    delete_confirmation_template = "admin/booking/noticetext/delete_confirmation.html"
     list_display = ("kind", "channel", "language", "begins", "location")
     list_select_related = ("location",)
     ordering = ("kind", "channel", "language")
@@ -80,13 +83,6 @@ class NoticeTextAdmin(admin.ModelAdmin):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         return {"location": only, "language": default_language()} | initial
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """The practice is chosen here, not made."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name == "location":
-            field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = False
-        return field
-
     @admin.display(description=_("begins with"))
     def begins(self, text: NoticeText) -> str:
         return Truncator(text.subject or text.heading or text.opening or text.closing).chars(60)
@@ -102,10 +98,7 @@ class NoticeTextAdmin(admin.ModelAdmin):
         return response
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {
-            "title": capfirst(str(self.opts.verbose_name_plural)),
-            "unworded": _unworded() if self.has_add_permission(request) else [],
-        }
+        context = {"unworded": _unworded() if self.has_add_permission(request) else []}
         response: HttpResponse = super().changelist_view(request, context | (extra_context or {}))
         return response
 

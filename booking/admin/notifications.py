@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.base import ChoosesOnly, ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.safe_delete import SafeDelete
 from booking.enums import UNDELIVERED, NotificationState
 from booking.models import NoticeAct, Notification, StaffMail, TextAnswer
 from booking.models.notification import SUBJECTS
@@ -183,6 +184,6 @@ class TextAnswerAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StaffMail)
-class StaffMailAdmin(admin.ModelAdmin):
+class StaffMailAdmin(ChoosesOnly, SafeDelete):
     list_display = ("location", "day_ahead_at", "desk_every")
     list_select_related = ("location",)

@@ -13,10 +13,14 @@ from datetime import datetime, time, timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages.storage import default_storage
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
+from django.forms.utils import to_current_timezone
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -34,9 +38,12 @@ from booking.admin.abilities import (
     PainkillerInline,
     TherapistForm,
 )
+from booking.admin.base import ChoosesOnly
+from booking.admin.safe_delete import SafeDelete
 from booking.exceptions import BreaksSessions
 from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
+from clients.admin.inlines import NamedInline
 from clients.models import User
 from therapists.models import (
     Closure,
@@ -65,6 +72,12 @@ class AsksFirst(admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return self._ask(request, lambda: super(AsksFirst, self).changelist_view(request, extra_context))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in. A moment in it is read as if it was typed; Django's two fields break on a bare text."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        moments = {field.name for field in self.opts.fields if isinstance(field, models.DateTimeField)}
+        return {name: _moment(value) if name in moments else value for name, value in initial.items()}
 
     def _ask(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
         if request.method != "POST":
@@ -114,6 +127,14 @@ class AsksFirst(admin.ModelAdmin):
         return TemplateResponse(request, "admin/booking/breaks.html", context, status=409 if changed else 200)
 
 
+def _moment(text: str) -> datetime | None:
+    """A moment on the practice's clock; None for a text that is none."""
+    try:
+        return to_current_timezone(forms.DateTimeField().clean(text))
+    except (ValidationError, OverflowError):
+        return None
+
+
 def _say(request: HttpRequest, found: Consequences) -> None:
     asked = len(found.proposals)
     if asked:
@@ -125,23 +146,23 @@ def _say(request: HttpRequest, found: Consequences) -> None:
         messages.success(request, ngettext("%(n)d session changed its room.", "%(n)d sessions changed their room.", n) % {"n": n})
 
 
-class WorkingHoursInline(admin.TabularInline):
+class WorkingHoursInline(NamedInline):
     model = WorkingHours
     extra = 0
 
 
-class HoursOverrideInline(admin.TabularInline):
+class HoursOverrideInline(NamedInline):
     model = HoursOverride
     extra = 0
 
 
-class TimeOffInline(admin.TabularInline):
+class TimeOffInline(NamedInline):
     model = TimeOff
     extra = 0
 
 
 @admin.register(Location)
-class LocationAdmin(AsksFirst):
+class LocationAdmin(SafeDelete, AsksFirst):
     list_display = ("name", "zone", "country", "subdivision")
     list_filter = ("country",)
     search_fields = ("name", "address")
@@ -149,21 +170,19 @@ class LocationAdmin(AsksFirst):
 
 
 @admin.register(Room)
-class RoomAdmin(AsksFirst):
+class RoomAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "location", "is_active")
     list_filter = ("is_active", "location")
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     ordering = ("name",)
 
 
 @admin.register(Therapist)
-class TherapistAdmin(AsksFirst):
+class TherapistAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "focus", "is_active")
     list_filter = ("is_active", "treatments")
     search_fields = ("name", "focus")
-    autocomplete_fields = ("user", "location")
     ordering = ("name",)
     form = TherapistForm
     fieldsets = FIELDSETS
@@ -203,33 +222,30 @@ class TherapistAdmin(AsksFirst):
 
 
 @admin.register(WorkingHours)
-class WorkingHoursAdmin(AsksFirst):
+class WorkingHoursAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "weekday", "opens", "closes", "every_weeks", "valid_from", "valid_until")
     list_filter = ("therapist", "weekday")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     ordering = ("therapist__name", "weekday", "opens")
 
 
 @admin.register(HoursOverride)
-class HoursOverrideAdmin(AsksFirst):
+class HoursOverrideAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "applies_on", "opens", "closes")
     list_filter = ("therapist",)
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "applies_on"
     ordering = ("-applies_on", "opens")
 
 
 @admin.register(TimeOff)
-class TimeOffAdmin(AsksFirst):
+class TimeOffAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("therapist", "kind", "starts_at", "ends_at")
     list_filter = ("kind", "therapist")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
@@ -244,22 +260,20 @@ class TimeOffAdmin(AsksFirst):
 
 
 @admin.register(Closure)
-class ClosureAdmin(AsksFirst):
+class ClosureAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("name", "location", "starts_at", "ends_at")
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
 
 @admin.register(HolidayOpening)
-class HolidayOpeningAdmin(AsksFirst):
+class HolidayOpeningAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     list_display = ("opens_on", "location")
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("location__name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "opens_on"
     ordering = ("-opens_on",)

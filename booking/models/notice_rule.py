@@ -10,8 +10,13 @@ from django.db import models
 from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from booking.enums import DERIVED, Night, NotificationKind, RuleChannel
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 
 class NoticeRuleQuerySet(models.QuerySet["NoticeRule"]):
@@ -59,7 +64,7 @@ class NoticeRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}, {self.lead}"
+        return f"{self.get_kind_display()}, {in_words(self.lead)}"
 
     def clean(self) -> None:
         if self.lead is None:
@@ -72,3 +77,16 @@ class NoticeRule(models.Model):
     @property
     def is_afterwards(self) -> bool:
         return self.kind == NotificationKind.FOLLOW_UP
+
+
+def in_words(lead: timedelta) -> str:
+    """Days, hours and minutes, each only where there are some."""
+    days, rest = divmod(lead, DAY)
+    hours, rest = divmod(rest, HOUR)
+    minutes = rest // MINUTE
+    parts = [
+        ngettext("%(count)s day", "%(count)s days", days) % {"count": days} if days else "",
+        ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours} if hours else "",
+        ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes} if minutes else "",
+    ]
+    return " ".join(part for part in parts if part)

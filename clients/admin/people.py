@@ -84,7 +84,7 @@ class UserAdmin(DjangoUserAdmin):
     search_fields = ("email", "name")
     date_hierarchy = "date_joined"
     ordering = ("email",)
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),

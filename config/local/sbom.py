@@ -16,14 +16,13 @@ from config.local.bootstrap import ROOT, RUNTIME, say
 LOCKED = re.compile(
     r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)(?: *;[^\\\n]*)?((?:[ \\]*\n +--hash=sha256:[0-9a-f]{64})*)", re.MULTILINE
 )
-#: Where a package says nothing a program can read, or says it in a text; read from its own licence file.
+#: Where a package says nothing a program can read, lists as a choice what holds for parts of it, or is not installed here;
+#: read from the licence files it ships.
 KNOWN = {
     "async-timeout": "Apache-2.0",
-    "axe-playwright-python": "Apache-2.0",
+    "axe-playwright-python": "MIT AND MPL-2.0",  # its own code, and axe-core
     "colorama": "BSD-3-Clause",
-    "fido2": "BSD-2-Clause",
-    "pytest-playwright": "Apache-2.0",
-    "valkey": "MIT",
+    "fido2": "BSD-2-Clause AND Apache-2.0 AND MPL-2.0",  # all else, the USB code, and the list of public suffixes
 }
 UNKNOWN = "unknown"
 

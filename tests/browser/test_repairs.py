@@ -93,7 +93,7 @@ def test_six_sessions_of_an_ill_therapist_end_accepted_or_on_the_desks_list(desk
     assert not TimeOff.objects.exists()
     robin.press("Save and ask 5 clients")
     robin.page.get_by_role("link", name="See who has not answered").click()
-    robin.look("Select repair to view")
+    robin.look("Repairs")
     expect(robin.page.locator("#result_list tbody tr")).to_have_count(5)
 
     mailoutbox.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 
 import pytest
 
@@ -31,6 +32,18 @@ def test_what_tests_use_has_a_known_licence_too():
     odd = {part.name for part in sbom.packages(TESTS) if not FINE.search(part.licence)}
 
     assert odd - ACCEPTED == IN_TESTS
+
+
+def test_a_licence_noted_by_hand_is_one_that_the_package_ships():
+    words = {"MIT": "Permission is hereby granted", "Apache-2.0": "Apache License", "MPL-2.0": "Mozilla Public"}
+    words |= dict.fromkeys(("BSD-2-Clause", "BSD-3-Clause"), "Redistributions in binary form")
+    installed = {each.name.lower() for each in metadata.distributions()} & sbom.KNOWN.keys()
+
+    assert installed >= {"axe-playwright-python", "fido2"}
+    for name in installed:
+        files = metadata.files(name)
+        shipped = "".join(each.read_text() for each in files if re.search(r"LICENSE|COPYING|axe\.min\.js$", each.name))
+        assert [each for each in sbom.KNOWN[name].split(" AND ") if words[each] not in " ".join(shipped.split())] == [], name
 
 
 def test_the_bill_names_every_locked_package_with_its_digests(capsys):

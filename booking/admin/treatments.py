@@ -1,5 +1,5 @@
 # mypy: disable-error-code="type-arg"
-"""What the practice offers. Hours, leave, people and places are registered in booking, which sees what they break."""
+"""What the practice offers. Registered here and not with the practice, because deleting it must see the sessions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from booking.admin.base import ChoosesOnly
+from booking.admin.safe_delete import SafeDelete
 from therapists.models import BodyArea, Treatment
 
 
@@ -21,10 +23,9 @@ class TreatmentForm(forms.ModelForm):
 
 
 @admin.register(Treatment)
-class TreatmentAdmin(admin.ModelAdmin):
+class TreatmentAdmin(ChoosesOnly, SafeDelete):
     form = TreatmentForm
     list_display = ("name", "length", "turnaround", "price", "is_active")
     list_filter = ("is_active", "therapists", "rooms")
     search_fields = ("name", "description")
-    autocomplete_fields = ("location", "therapists", "rooms")
     ordering = ("order", "name")
