@@ -31,7 +31,6 @@ SENSITIVE = {
 
 #: Forms of our own that ask for something by such a name; what is asked for is weighed by a service before it is written.
 OWN = {
-    "BookForm": {"client"},  # at the desk: for whom
     "CallerForm": {"at"},  # at the desk: the clock time a caller wants
     "StateForm": {"state"},  # at the desk: one of the states that may follow
     "WantedForm": {"at"},  # at the desk: the clock time a caller wants
@@ -41,7 +40,6 @@ OWN = {
     "UserForm": {"groups", "is_active", "is_staff", "is_superuser", "last_login", "password", "user_permissions"},
 }
 AT_THE_DESK = {
-    "add booking.appointment": {"client"},
     "change booking.appointment": {"state"},
     "add therapists.timeoff": {"starts_at", "ends_at"},
     "change therapists.timeoff": {"starts_at", "ends_at"},
