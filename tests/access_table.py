@@ -160,7 +160,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:new_client": at_the_desk(200, 422),
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
-    "admin:find_client": at_the_desk(200, 405),
+    "admin:find_client": at_the_desk(200, 302),
 }
 
 #: Addresses of packages: allauth's account pages and Django's admin, whose models have the table below.

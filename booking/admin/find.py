@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods
 
 from booking.access import SEE_SESSIONS, books_for_callers, finds_clients, registers_clients, runs_board, takes_walk_ins
 from booking.callers import callers
 from clients.services.search import find_clients
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def find_client(request: HttpRequest) -> HttpResponse:
     """Who is like what was typed, with what the desk may see of their sessions. Their health answers are never searched."""
     user = request.user
     if not finds_clients(user):
         raise PermissionDenied
+    if request.method == "POST":
+        return redirect(f"{reverse('admin:find_client')}?{urlencode({'q': request.POST.get('q', '')})}")
     typed = request.GET.get("q", "").strip()
     context = {
         "title": gettext("Find a client"),
