@@ -15,7 +15,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
@@ -25,7 +25,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.access import books_for_callers
+from booking.access import books_for_callers, runs_board
 from booking.admin.base import ReadOnlyAdmin, on_the_clock
 from booking.admin.tablet import tablet_page
 from booking.deeds import deeds_of
@@ -76,12 +76,18 @@ class Lit(Protocol):
     light: Light
 
 
-class WithLights(ChangeList):
+class Sessions(ChangeList):
+    """Each with its light, and leading to where it is changed by whoever may."""
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        self.leads_to = "admin:session" if runs_board(request.user) else "admin:booking_appointment_change"
         lights = lights_of(self.result_list, now=timezone.now())
         for appointment in self.result_list:
             appointment.light = lights[appointment.pk]
+
+    def url_for_result(self, result: Model) -> str:
+        return reverse(self.leads_to, args=[result.pk])
 
 
 @admin.register(Appointment)
@@ -154,7 +160,7 @@ class AppointmentAdmin(admin.ModelAdmin):
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return WithLights
+        return Sessions
 
     @admin.display(description=_("every change"))
     def changes(self, appointment: Appointment) -> str:

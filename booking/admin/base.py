@@ -8,8 +8,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from booking.models import Appointment
 
 
 class ReadOnlyMixin:
@@ -27,6 +31,14 @@ class ReadOnlyMixin:
 
 class ReadOnlyAdmin(ReadOnlyMixin, admin.ModelAdmin):
     pass
+
+
+def to_session(session: Appointment | None) -> str:
+    """A session by its local time and therapist, leading to where it is moved, given away and cancelled."""
+    if session is None:
+        return "–"
+    words = f"{date_format(session.local_start, 'D j M Y, H:i')}, {session.therapist}"
+    return format_html('<a href="{}">{}</a>', reverse("admin:session", args=[session.pk]), words)
 
 
 def on_the_clock(moment: datetime) -> str:

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from booking.models import Appointment, AuditEntry
+from booking.enums import Fit
+from booking.models import Appointment, AuditEntry, Repair
 from tests.factories import AppointmentFactory, UserFactory
 
 pytestmark = pytest.mark.integration
@@ -66,6 +67,24 @@ def test_a_session_is_moved_on_its_own_page_and_not_here(desk, practice, book):
 
     assert Appointment.objects.values().get() == before
     assert f'href="{reverse("admin:session", args=[appointment.pk])}"' in desk.get(page).content.decode()
+
+
+def test_wherever_sessions_are_listed_they_lead_to_where_they_are_changed(desk, practice, book_series, now):
+    booked = book_series(2)
+    [session, _next] = booked.appointments
+    repair = Repair.objects.create(client=practice.ada, cause="leave", made_at=now, expires_at=now + timedelta(days=1))
+    repair.replacements.create(appointment=session, sequence=0, fit=Fit.NONE)
+    pages = {
+        "appointments": reverse("admin:booking_appointment_changelist"),
+        "broken": reverse("admin:booking_repair_change", args=[repair.pk]),
+        "series": reverse("admin:booking_series_change", args=[booked.series.pk]),
+    }
+
+    html = {name: desk.get(address).content.decode() for name, address in pages.items()}
+
+    for name in pages:
+        assert f'href="{reverse("admin:session", args=[session.pk])}' in html[name], name
+        assert reverse("admin:booking_appointment_change", args=[session.pk]) not in html[name], name
 
 
 def test_three_rows_cost_as_many_queries_as_one(desk, practice):
