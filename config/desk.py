@@ -95,11 +95,13 @@ class Desk(AdminSite):
         return day(request) if sees_board(request.user) else super().index(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """What every page has, with the way around beside it."""
-        from booking.admin.navigation import navigation  # as above
+        """What every page has, with the way around beside it and the search for a client above."""
+        from booking.access import finds_clients  # as above
+        from booking.admin.navigation import navigation
 
         context = super().each_context(request)
-        return context | {"navigation": navigation(request, context["available_apps"])}
+        around = {"navigation": navigation(request, context["available_apps"]), "finds_clients": finds_clients(request.user)}
+        return context | around
 
 
 def _is_search_of_list(request: HttpRequest) -> bool:

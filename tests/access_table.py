@@ -252,7 +252,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
         ),
         ("v", "v", "v"),
     ),
-    "booking.appointment": ("vac", "vac", "vac"),
+    "booking.appointment": ("vc", "vc", "vc"),
     "booking.noteview": ("", "v", "v"),
     "booking.noticerule": ("v", "vacd", "vacd"),
     "booking.noticetext": ("vacd", "vacd", "vacd"),

@@ -39,7 +39,6 @@ STATES = {"state", "status", "severity", "role", "owner", "password", "verified"
 #: Forms of our own that ask for something by such a name; what is asked for is weighed by a service before it is written.
 OWN = {
     "AwayForm": {"since"},  # a therapist's own leave: the clock time it begins at
-    "BookForm": {"client"},  # at the desk: for whom
     "CallerForm": {"at"},  # at the desk: the clock time a caller wants
     "StateForm": {"state"},  # at the desk: one of the states that may follow
     "WantedForm": {"at"},  # at the desk: the clock time a caller wants
@@ -49,7 +48,6 @@ OWN = {
     "UserForm": {"groups", "is_active", "is_staff", "is_superuser", "last_login", "password", "user_permissions"},
 }
 AT_THE_DESK = {
-    "add booking.appointment": {"client"},
     "change booking.appointment": {"state"},
     "add therapists.timeoff": {"starts_at", "ends_at"},
     "change therapists.timeoff": {"starts_at", "ends_at"},

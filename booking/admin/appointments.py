@@ -1,10 +1,10 @@
 # mypy: disable-error-code="type-arg"
-"""Book and follow appointments; a refusal of the services is an error of the form. Moving and cancelling: ``session``."""
+"""Follow appointments; a refusal of the services is an error of the form. Booking is ``book``; moving, cancelling ``session``."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, time
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, cast
 from uuid import UUID
 
@@ -13,13 +13,11 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AdminDateWidget, AdminTimeWidget
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -27,83 +25,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from booking.access import books_for_callers, runs_board
 from booking.admin.base import ReadOnlyAdmin, on_the_clock
 from booking.admin.tablet import tablet_page
 from booking.deeds import deeds_of
-from booking.engine.planner import Start
-from booking.engine.zones import instant_of
 from booking.enums import NEXT_STATES, AppointmentStatus, FlagState, Light
 from booking.exceptions import BookingError
 from booking.forms.decisions import ClearanceForm
 from booking.models import Appointment, Clearance, SessionFlag
-from booking.objections import answers
-from booking.queries import moment_of
-from booking.services.appointments import book_appointment, set_status
+from booking.services.appointments import set_status
 from booking.services.audit import on_looked_at
 from booking.services.clearances import record_clearance
 from booking.services.intake import light_of, lights_of
 from clients.models import User
-
-
-class BookForm(forms.ModelForm):
-    """A place in the calendar, written by the services while the form is checked. ``by`` is who asks."""
-
-    by: ClassVar[User]
-
-    local_date = forms.DateField(label=_("date"), widget=AdminDateWidget)
-    local_time = forms.TimeField(label=_("time"), widget=AdminTimeWidget(format="%H:%M"), help_text=_("On the practice's clock."))
-    override_reason = forms.CharField(
-        label=_("reason to lift a rule"),
-        max_length=300,
-        required=False,
-        help_text=_(
-            "Lifts notice, horizon, daily limits, skill and who treats whom; never an overlap, hours, leave or a closure."
-        ),
-    )
-
-    class Meta:
-        model = Appointment
-        fields: ClassVar[list[str]] = ["client", "treatment", "therapist"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["client"].required = True
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.errors:
-            now = timezone.now()
-            try:
-                with transaction.atomic():
-                    self.instance = self.book(data, now)
-            except BookingError as refusal:
-                self.add_error(None, [str(refusal.message), *self.why_not(data, now)])
-        return data
-
-    def book(self, data: dict[str, Any], now: datetime) -> Appointment:
-        """Do what is asked for; raises BookingError when it cannot be done."""
-        at: time = data["local_time"]
-        instant = instant_of(data["treatment"].location.zone, data["local_date"], at.hour * 60 + at.minute)
-        if instant is None or at.second:
-            raise BookingError(_("The practice's clock does not show this time on that date. Nothing was changed."))
-        return book_appointment(
-            client=data["client"],
-            therapist=data["therapist"],
-            treatment=data["treatment"],
-            starts_at=moment_of(instant),
-            by=self.by,
-            now=now,
-            override_reason=data["override_reason"],
-        )
-
-    def why_not(self, data: dict[str, Any], now: datetime) -> Sequence[str]:
-        """Every rule in the way and who is there, in words."""
-        at: time = data["local_time"]
-        start = Start(data["therapist"].pk, data["local_date"], at.hour * 60 + at.minute)
-        [answer] = answers(data["treatment"], [start], now=now, client=data["client"].pk)
-        facts = {"who": answer.therapist, "on": start.on, "minute": start.minute}
-        rules = [render_to_string("admin/_objection.html", facts | {"reason": each}) for each in answer.reasons]
-        return rules + [render_to_string("admin/_in_the_way.html", {"each": each}) for each in answer.in_the_way]
 
 
 class StateForm(forms.ModelForm):
@@ -143,12 +77,18 @@ class Lit(Protocol):
     light: Light
 
 
-class WithLights(ChangeList):
+class Sessions(ChangeList):
+    """Each with its light, and leading to where it is changed by whoever may."""
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        self.leads_to = "admin:session" if runs_board(request.user) else "admin:booking_appointment_change"
         lights = lights_of(self.result_list, now=timezone.now())
         for appointment in self.result_list:
             appointment.light = lights[appointment.pk]
+
+    def url_for_result(self, result: Model) -> str:
+        return reverse(self.leads_to, args=[result.pk])
 
 
 @admin.register(Appointment)
@@ -160,7 +100,6 @@ class AppointmentAdmin(admin.ModelAdmin):
     search_fields = ("client__name", "client__email", "client__phone", "therapist__name")
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
-    autocomplete_fields = ("client", "treatment", "therapist")
     change_form_template = "admin/booking/appointment/change_form.html"
     read = ("client", "treatment", "when", "room", "price", "series", "form_light", "on_tablet", "changes")
 
@@ -224,7 +163,7 @@ class AppointmentAdmin(admin.ModelAdmin):
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return WithLights
+        return Sessions
 
     @admin.display(description=_("every change"))
     def changes(self, appointment: Appointment) -> str:
@@ -255,22 +194,27 @@ class AppointmentAdmin(admin.ModelAdmin):
         return format_html('<a href="{}">{}</a>', address, gettext("Move, substitute or cancel"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
-        return ("moving", "therapist", *self.read) if obj else ()
+        return ("moving", "therapist", *self.read)
 
     def get_fields(self, request: HttpRequest, obj: Appointment | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ("client", "treatment", "therapist", "local_date", "local_time", "override_reason")
         if not self.has_change_permission(request, obj):
             return ("status", "therapist", *self.read)
         return ("state", "moving", "therapist", *self.read)
 
     def get_form(self, request: HttpRequest, obj: Appointment | None = None, change: bool = False, **kwargs: Any) -> Any:
-        if not change or self.has_change_permission(request, obj):
-            kwargs["form"] = type("AskedForm", (StateForm if change else BookForm,), {"by": request.user})
+        if self.has_change_permission(request, obj):
+            kwargs["form"] = type("AskedForm", (StateForm,), {"by": request.user})
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
         """Nothing: the services wrote it while the form was checked."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"may_book": books_for_callers(request.user)}
+        return super().changelist_view(request, {**(extra_context or {}), **context})
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Appointment | None = None) -> bool:
         return False

@@ -11,9 +11,12 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminSplitDateTime, RelatedFieldWidgetWrapper
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
 
+from booking.models import Appointment
 from clients.admin.inlines import name_widget
 
 
@@ -47,6 +50,14 @@ class ChoosesOnly(admin.ModelAdmin):
         if field is not None and isinstance(field.widget, AdminSplitDateTime):
             name_widget(field)
         return field
+
+
+def to_session(session: Appointment | None) -> str:
+    """A session by its local time and therapist, leading to where it is moved, given away and cancelled."""
+    if session is None:
+        return "–"
+    words = f"{date_format(session.local_start, 'D j M Y, H:i')}, {session.therapist}"
+    return format_html('<a href="{}">{}</a>', reverse("admin:session", args=[session.pk]), words)
 
 
 def on_the_clock(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, TextChoices
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -26,7 +27,7 @@ from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from booking.access import acts_on, lists_seen, sees_board, sessions_at_desk
+from booking.access import acts_on, lists_seen, runs_board, sees_board, sessions_at_desk
 from booking.enums import AppointmentStatus, NotificationKind
 from booking.exceptions import CannotChange, OnHold
 from booking.models import Notification
@@ -40,7 +41,7 @@ from therapists.models import Location
 WEEKS, MOST_WEEKS = 8, 520
 #: Rows of a list that stand on the page.
 SHOWN = 300
-#: Where a row is seen to, by its id; the others stand on the board, and these two with their client.
+#: Where a row is seen to, by its id; the other rows are sessions, and these two are seen to with their client.
 SEEN_TO_AT = {
     Work.BROKEN: "admin:booking_repair_change",
     Work.OFFERED: "admin:booking_offer_change",
@@ -117,7 +118,7 @@ def _context(request: HttpRequest, shown: Shown) -> dict[str, Any]:
         "shown": shown,
         "lists": [(each, shown.query(each.work)) for each in lists],
         "opened": opened,
-        "rows": [(row, _address(opened.work, row, shown)) for row in rows],
+        "rows": [(row, _address(opened.work, row, shown, request.user)) for row in rows],
         "has_states": any(row.state or row.until for row in rows),
         "limit": SHOWN,
         "most_weeks": MOST_WEEKS,
@@ -128,11 +129,14 @@ def _context(request: HttpRequest, shown: Shown) -> dict[str, Any]:
     }
 
 
-def _address(work: Work, row: Row, shown: Shown) -> str:
+def _address(work: Work, row: Row, shown: Shown, user: User | AnonymousUser) -> str:
+    """Where a row is seen to. Who may change no session sees it on the board."""
     if work in SEEN_TO_AT:
         return reverse(SEEN_TO_AT[work], args=[row.id])
     if work in WITH_CLIENT:
         return reverse("admin:clients_client_change", args=[row.client])
+    if runs_board(user):
+        return reverse("admin:session", args=[row.id])
     location = shown.asked.location
     on = row.when.astimezone(location.tz).date()
     return f"{reverse('admin:index')}?{urlencode({'date': on, 'location': location.pk, 'session': row.id})}"

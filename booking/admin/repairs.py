@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock, to_session
 from booking.enums import UNSETTLED, RepairState
 from booking.exceptions import BookingError
 from booking.models import Repair, Replacement
@@ -67,9 +67,7 @@ class ReplacementInline(ReadOnlyMixin, admin.TabularInline):
     @admin.display(description=_("session as it is now"))
     def session(self, replacement: Replacement) -> SafeString:
         session = replacement.appointment
-        page = reverse("admin:booking_appointment_change", args=[session.pk])
-        when = f"{date_format(session.local_start, SHORT)}, {session.therapist}"
-        return format_html('<a href="{}">{}</a> ({}, {})', page, when, session.treatment, session.get_status_display())
+        return format_html("{} ({}, {})", to_session(session), session.treatment, session.get_status_display())
 
     @admin.display(description=_("proposed"))
     def proposed(self, replacement: Replacement) -> str:

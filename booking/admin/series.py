@@ -6,15 +6,25 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin
+from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, to_session
 from booking.models import PlannedDate, Series
 
 
 class PlannedDateInline(ReadOnlyMixin, admin.TabularInline):
     model = PlannedDate
-    fields = ("position", "wished_date", "wished_time", "wished_therapist", "outcome", "appointment")
+    fields = readonly_fields = ("position", "wished_date", "wished_time", "wished_therapist", "outcome", "session")
     extra = 0
+
+    @admin.display(description=_("session as it is now"))
+    def session(self, planned: PlannedDate) -> str:
+        return to_session(planned.appointment)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlannedDate]:
+        return super().get_queryset(request).select_related("wished_therapist", "appointment__therapist")
 
 
 @admin.register(Series)

@@ -22,7 +22,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock
+from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock, to_session
 from booking.engine.slots import Offer as Start
 from booking.enums import WishState
 from booking.exceptions import BookingError
@@ -218,8 +218,8 @@ class OfferAdmin(OfferWords, ReadOnlyAdmin):
         "entry",
         "planned_date",
         "freed",
-        "replaces",
-        "appointment",
+        "replaced",
+        "session",
         "state",
         "made",
         "made_by",
@@ -227,6 +227,14 @@ class OfferAdmin(OfferWords, ReadOnlyAdmin):
         "answered",
         "by",
     )
+
+    @admin.display(description=_("replaces"))
+    def replaced(self, offer: Offer) -> str:
+        return to_session(offer.replaces)
+
+    @admin.display(description=_("appointment"))
+    def session(self, offer: Offer) -> str:
+        return to_session(offer.appointment)
 
 
 @admin.register(FreedTime)

@@ -412,12 +412,10 @@ class TestTheDesk:
 
     def test_reads_why_without_an_answer(self, client, known):
         client.force_login(UserFactory(email="manager@example.org", is_staff=True, is_superuser=True))
-        facts = {"client": known.ada.pk, "treatment": known.treatment.pk, "therapist": known.jonas.pk}
-        when = {"local_date": "2027-03-09", "local_time": "09:00", "override_reason": ""}
+        wanted = {"treatment": known.treatment.pk, "therapist": known.jonas.pk, "rhythm": "once", "count": 1}
 
-        page = client.post(reverse("admin:booking_appointment_add"), facts | when)
+        page = client.get(reverse("admin:book_for", args=[known.ada.pk]), wanted | {"day": "2027-03-09", "at": "09:00"})
 
-        assert "This therapist cannot take this visit." in text(page)
         assert "By what this client’s form says, Jonas does not treat them on Tuesday 9 March." in text(page)
         assert not any(word in page.content.decode().lower() for word in ("eliquis", "anticoag"))
 

@@ -212,11 +212,19 @@ class TestPage:
         addresses = {work: page(desk, work).context["rows"][0][1] for work in ("unconfirmed", "undelivered", "broken")}
 
         assert addresses == {
-            "unconfirmed": f"/desk/?date=2027-03-09&location={session.treatment.location.pk}&session={session.pk}",
+            "unconfirmed": reverse("admin:session", args=[session.pk]),
             "undelivered": reverse("admin:booking_notification_change", args=[notice.pk]),
             "broken": reverse("admin:booking_repair_change", args=[repair.pk]),
         }
         assert [desk.get(address).status_code for address in addresses.values()] == [200, 200, 200]
+
+    def test_whoever_changes_no_session_is_led_to_the_board(self, desk, book, finn):
+        session = book()
+        finn.user_permissions.remove(Permission.objects.get(codename="change_appointment"))
+
+        [(_row, address)] = page(desk, "unconfirmed").context["rows"]
+
+        assert address == f"/desk/?date=2027-03-09&location={session.treatment.location.pk}&session={session.pk}"
 
     def test_an_offer_says_until_when_it_can_be_accepted(self, desk, practice):
         days = {"earliest_on": TUESDAY, "latest_on": TUESDAY}

@@ -145,14 +145,16 @@ def test_whoever_turns_the_keys_off_is_not_surprised_by_them(desk, day):
     ada, _bo = day
     visitor = desk()
     visitor.open("/desk/")
-    visitor.page.get_by_text("Keys", exact=True).click()
+    visitor.page.keyboard.press("?")
     visitor.page.get_by_role("checkbox", name="Use single keys").uncheck()
     visitor.look("Monday 1 February")
 
     visitor.page.get_by_role("link", name=re.compile("9:00 Ada Okafor")).focus()
     visitor.page.keyboard.press("a")
     visitor.page.keyboard.press("n")
+    visitor.page.keyboard.press("/")
 
+    expect(visitor.page.get_by_role("searchbox")).not_to_be_focused()
     visitor.look("Monday 1 February")
     assert state(ada) == State.BOOKED
 

@@ -22,7 +22,7 @@ def test_by_keyboard_from_the_board_to_booked_whatever_the_typing(signed_in, wit
     desk = signed_in(with_form.finn, width=width)
     desk.open("/desk/")
 
-    desk.page.get_by_role("link", name="Walk-in").press("Enter")
+    desk.page.keyboard.press("w")
     desk.look("Walk-in")
     expect(desk.page.get_by_role("searchbox")).to_be_focused()
     desk.page.keyboard.type("okafro")
