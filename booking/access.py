@@ -59,6 +59,7 @@ SEE_LISTS = {
 ACT_ON_LISTS = {
     Work.UNCONFIRMED: CHANGE_SESSIONS,
     Work.FORM: "booking.change_notification",
+    Work.BROKEN: "booking.change_repair",
     Work.UNDELIVERED: "booking.change_notification",
 }
 OWNER_KEY = "hold_owner"
