@@ -365,7 +365,7 @@ def acts_on(user: User | AnonymousUser, work: Work) -> bool:
     return work in ACT_ON_LISTS and work in lists_seen(user) and user.has_perm(ACT_ON_LISTS[work])
 
 
-def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:
+def sessions_at_desk(user: User | AnonymousUser) -> AppointmentQuerySet:
     """The sessions somebody may take through their day."""
     found = Appointment.objects.real() if runs_board(user) else Appointment.objects.none()
     return found.select_related("client", "therapist", "treatment__location")
