@@ -350,6 +350,16 @@ def books_for_callers(user: User | AnonymousUser) -> bool:
     return user.is_active and user.is_staff and user.has_perms([SEE_CLIENTS, ADD_SESSIONS])
 
 
+def keeps_waitlist(user: User | AnonymousUser) -> bool:
+    """Whether somebody puts clients who call on the waitlist, and takes them off: staff who may see them, and may do that."""
+    return finds_clients(user) and user.has_perms(["booking.add_waitlistentry", "booking.change_waitlistentry"])
+
+
+def offers_by_hand(user: User | AnonymousUser) -> bool:
+    """Whether somebody offers a free time to whom they choose on the waitlist."""
+    return user.has_perms(["booking.view_waitlistentry", "booking.add_offer"])
+
+
 def registers_clients(user: User | AnonymousUser) -> bool:
     """Whether somebody takes down new clients at the desk: staff who may see clients, and may add one."""
     return finds_clients(user) and user.has_perm("clients.add_client")

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -32,7 +33,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from booking.access import runs_board, sees_board, sessions_at_desk, steps_at_desk, takes_walk_ins
+from booking.access import offers_by_hand, runs_board, sees_board, sessions_at_desk, steps_at_desk, takes_walk_ins
 from booking.board import DAY, Board, Column, Gap, Session, day_board
 from booking.enums import AppointmentStatus, Light
 from booking.exceptions import BookingError
@@ -42,7 +43,7 @@ from booking.services.appointments import set_status, undo_step
 from booking.services.changes import UNDO_LASTS, cancel_sessions, undo_change
 from booking.templatetags.unknot import BLOCKS, ICONS, clock
 from clients.models import User
-from therapists.models import Location
+from therapists.models import Location, TimeOff
 
 COLUMNS, TIME = "columns", "time"
 #: What the list of the day can be narrowed down to.
@@ -201,6 +202,8 @@ class Strip:
     rows: int
     now_at: int | None
     may_offer: bool
+    # where they are reported ill or away; empty for whoever may not
+    away_url: str
 
     @property
     def as_column(self) -> SafeString:
@@ -251,7 +254,8 @@ class Grid:
         return self.at(self.last * HOUR)
 
 
-def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], *, may_offer: bool) -> list[Strip]:
+def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], user: User | AnonymousUser) -> list[Strip]:
+    may_offer, sends_away = offers_by_hand(user), user.has_perm("therapists.add_timeoff") and board.day >= board.today
     return [
         Strip(
             name=column.name,
@@ -263,9 +267,17 @@ def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], *, may_offer: boo
             rows=grid.rows,
             now_at=grid.now(board.minute),
             may_offer=may_offer,
+            away_url=_away_url(column, board) if sends_away else "",
         )
         for column in board.columns
     ]
+
+
+def _away_url(column: Column, board: Board) -> str:
+    """The form of leave, filled in: ill for the rest of today, or for the whole of a later day."""
+    away = "now" if board.day == board.today else board.day.isoformat()
+    asked = {"therapist": column.therapist, "kind": TimeOff.Kind.ILLNESS, "away": away}
+    return f"{reverse('admin:therapists_timeoff_add')}?{urlencode(asked)}"
 
 
 def _apart(column: Column) -> list[Session]:
@@ -307,7 +319,6 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
     user, grid = request.user, Grid.of(board)
     base = shown.query(session=None)
     opening = f"{base}{'&' if base != '?' else ''}session="
-    may_offer = user.has_perms(["booking.view_waitlistentry", "booking.add_offer"])
     may_act, sees_clients = runs_board(user), user.has_perm("clients.view_client")
     lines = {
         each.id: Line(each, grid, f"{opening}{each.id}", may_act, sees_clients, each.id == shown.session)
@@ -323,7 +334,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "links": _links(shown),
         "may_walk_in": takes_walk_ins(request.user),
         "tallies": _tallies(board, shown),
-        "strips": _strips(board, grid, lines, may_offer=may_offer) if shown.view == COLUMNS else [],
+        "strips": _strips(board, grid, lines, user) if shown.view == COLUMNS else [],
         "rows": [(lines[each.id], None) if isinstance(each, Session) else (None, each) for each in rows],
         "open": [lines[each.id] for each in board.open],
         "opened": lines.get(shown.session) if shown.session else None,
@@ -331,7 +342,7 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "states": [(block, STATES[state][2]) for state, block in BLOCKS.items()],
         "lights": [(*icon, light.label) for light, icon in ICONS.items()],
         "may_act": may_act,
-        "may_offer": may_offer,
+        "may_offer": offers_by_hand(user),
         "sees_clients": sees_clients,
         "asked": shown.asked().items(),
     }
