@@ -160,6 +160,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:new_client": at_the_desk(200, 422),
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
+    # what is posted there says not for what
+    "admin:wait_for": at_the_desk(200, 422),
     "admin:find_client": at_the_desk(200, 405),
 }
 

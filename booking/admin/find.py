@@ -10,7 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from booking.access import SEE_SESSIONS, books_for_callers, finds_clients, registers_clients, runs_board, takes_walk_ins
+from booking.access import (
+    SEE_SESSIONS,
+    books_for_callers,
+    finds_clients,
+    keeps_waitlist,
+    registers_clients,
+    runs_board,
+    takes_walk_ins,
+)
 from booking.callers import callers
 from clients.services.search import find_clients
 
@@ -32,5 +40,6 @@ def find_client(request: HttpRequest) -> HttpResponse:
         "may_register": registers_clients(user),
         "may_walk_in": takes_walk_ins(user),
         "may_move": runs_board(user),
+        "may_wait": keeps_waitlist(user),
     }
     return render(request, "admin/find_client.html", admin.site.each_context(request) | context)

@@ -51,6 +51,13 @@ class TestNewClient:
         assert (mara.email, str(mara.phone)) == ("mara@example.org", "+442079460991")
         assert mara.user.email == mara.email
 
+    def test_who_stands_there_is_taken_down_and_shown_what_is_free_now(self, reception):
+        typed = {"name": "Mara Sand", "phone": "020 7946 0991", "now": "1"}
+
+        answer = reception.post(reverse("admin:new_client"), typed)
+
+        assert answer.url == reverse("admin:walk_in_for", args=[Client.objects.get(name="Mara Sand").pk])
+
     @pytest.mark.parametrize("typed", [{"name": "ada okafro"}, {"email": "ada@example"}])
     def test_who_may_be_the_same_is_shown_while_it_is_typed(self, reception, practice, typed):
         page = words(reception.get(reverse("admin:new_client"), typed))
