@@ -248,10 +248,12 @@ def _pressed(request: HttpRequest, call: Call, now: datetime) -> HttpResponse:
 
 
 def _held(request: HttpRequest, call: Call, offer: Offer, now: datetime) -> Hold:
-    """Raises what holding raises: somebody was faster, or nothing can be planned."""
+    """Of a course as much as can be with the therapist whose time was pressed; the caller was told that name.
+
+    Raises what holding raises: somebody was faster, or nothing can be planned.
+    """
     given = call.form.cleaned_data
-    wished = given["therapist"].pk if given["therapist"] else None
-    course = course_of(given["rhythm"], given["count"], offer, wished=wished)
+    course = course_of(given["rhythm"], given["count"], offer, wished=offer.therapist)
     asker: dict[str, Any] = {"owner": holder_for_caller(request.session, call.client), "now": now, "client": call.client}
     if call.is_one:
         choice = Choice(offer.therapist, moment_of(offer.instant))

@@ -113,6 +113,15 @@ def test_a_weekly_course_is_planned_held_and_booked_for_the_caller_who_is_told_o
     assert Notification.objects.get(kind="confirmation").client == practice.ada
 
 
+def test_a_course_is_with_the_therapist_whose_time_was_pressed_also_where_anyone_would_do(desk, practice):
+    for therapist in (practice.tess, practice.jonas):
+        desk.post(page_of(practice, rhythm="weekly", count=2), {"start": start(therapist, 540)})
+
+    with_whom = [{each.therapist for each in hold.appointments.all()} for hold in Hold.objects.order_by("created_at", "pk")]
+    assert {practice.tess} in with_whom
+    assert {practice.jonas} in with_whom
+
+
 def test_a_daily_course_keeps_to_the_rules_for_clients(desk, practice):
     practice.tess.gives_daily = False
     practice.tess.save()
