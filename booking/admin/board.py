@@ -197,7 +197,7 @@ class Strip:
     open: tuple[str, ...]
     away: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
-    gaps: tuple[tuple[str, Gap], ...]
+    gaps: tuple[tuple[str, Gap, str], ...]
     # how many rows it has, and in which of them it is now
     rows: int
     now_at: int | None
@@ -263,7 +263,9 @@ def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], user: User | Anon
             open=tuple(grid.spot(*span) for span in column.hours),
             away=tuple((grid.spot(each.start, each.end), each.why) for each in column.away),
             lines=tuple(lines[each.id] for each in _apart(column)),
-            gaps=tuple((grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap) for gap in column.gaps),
+            gaps=tuple(
+                (grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap, _offer_url(gap, board)) for gap in column.gaps
+            ),
             rows=grid.rows,
             now_at=grid.now(board.minute),
             may_offer=may_offer,
@@ -271,6 +273,12 @@ def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], user: User | Anon
         )
         for column in board.columns
     ]
+
+
+def _offer_url(gap: Gap, board: Board) -> str:
+    """Where a gap is offered to whom it suits best; leads back to the day."""
+    asked = {"therapist": gap.therapist, "day": board.day, "minute": gap.start}
+    return f"{reverse('admin:booking_waitlistentry_offer', args=[gap.wishes[0].id])}?{urlencode(asked)}"
 
 
 def _away_url(column: Column, board: Board) -> str:
@@ -335,7 +343,9 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "may_walk_in": takes_walk_ins(request.user),
         "tallies": _tallies(board, shown),
         "strips": _strips(board, grid, lines, user) if shown.view == COLUMNS else [],
-        "rows": [(lines[each.id], None) if isinstance(each, Session) else (None, each) for each in rows],
+        "rows": [
+            (lines[each.id], None, "") if isinstance(each, Session) else (None, each, _offer_url(each, board)) for each in rows
+        ],
         "open": [lines[each.id] for each in board.open],
         "opened": lines.get(shown.session) if shown.session else None,
         "forgotten": [(on, count, shown.query(date=on.isoformat(), session=None)) for on, count in board.forgotten],
