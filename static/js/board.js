@@ -3,7 +3,7 @@
 
 const EVERY = 15_000;
 const HIDDEN_EVERY = 120_000;
-const ALWAYS = new Set(["p", "n", "t", "v", "Escape"]);
+const ALWAYS = new Set(["p", "n", "t", "v", "w", "?", "Escape"]);
 const KEYS_OFF = "board.keys-off";
 
 document.querySelector("[data-print]")?.removeAttribute("hidden");
