@@ -59,6 +59,7 @@ SEE_LISTS = {
 ACT_ON_LISTS = {
     Work.UNCONFIRMED: CHANGE_SESSIONS,
     Work.FORM: "booking.change_notification",
+    Work.BROKEN: "booking.change_repair",
     Work.UNDELIVERED: "booking.change_notification",
 }
 OWNER_KEY = "hold_owner"
@@ -360,6 +361,16 @@ def books_for_callers(user: User | AnonymousUser) -> bool:
     return user.is_active and user.is_staff and user.has_perms([SEE_CLIENTS, ADD_SESSIONS])
 
 
+def keeps_waitlist(user: User | AnonymousUser) -> bool:
+    """Whether somebody puts clients who call on the waitlist, and takes them off: staff who may see them, and may do that."""
+    return finds_clients(user) and user.has_perms(["booking.add_waitlistentry", "booking.change_waitlistentry"])
+
+
+def offers_by_hand(user: User | AnonymousUser) -> bool:
+    """Whether somebody offers a free time to whom they choose on the waitlist."""
+    return user.has_perms(["booking.view_waitlistentry", "booking.add_offer"])
+
+
 def registers_clients(user: User | AnonymousUser) -> bool:
     """Whether somebody takes down new clients at the desk: staff who may see clients, and may add one."""
     return finds_clients(user) and user.has_perm("clients.add_client")
@@ -375,7 +386,7 @@ def acts_on(user: User | AnonymousUser, work: Work) -> bool:
     return work in ACT_ON_LISTS and work in lists_seen(user) and user.has_perm(ACT_ON_LISTS[work])
 
 
-def sessions_at_desk(user: User | AnonymousUser) -> QuerySet[Appointment]:
+def sessions_at_desk(user: User | AnonymousUser) -> AppointmentQuerySet:
     """The sessions somebody may take through their day."""
     found = Appointment.objects.real() if runs_board(user) else Appointment.objects.none()
     return found.select_related("client", "therapist", "treatment__location")

@@ -1,4 +1,4 @@
-"""What the desk sees of whoever may be calling: their next session, how often they came, and what they wait for."""
+"""What the desk sees of whoever may be calling: what they have ahead, how often they came, and what they wait for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from booking.enums import AppointmentStatus
 from booking.models import Appointment, PlannedDate, WaitlistEntry
 from clients.models import Client
+
+#: So many of a client's sessions ahead are shown.
+AHEAD = 6
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,21 @@ class Caller:
     came: int
     missed: int
     wishes: tuple[WaitlistEntry, ...]
-    next: Appointment | None
+    ahead: tuple[Appointment, ...]
     # how many the series of the next session has; None where it belongs to none
     of: int | None
+
+    @property
+    def next(self) -> Appointment | None:
+        return self.ahead[0] if self.ahead else None
 
 
 def callers(clients: Sequence[Client], *, now: datetime) -> list[Caller]:
     """The same clients with what is known of their sessions. Four queries, however many clients; nothing of their answers."""
     known = [client.pk for client in clients]
     year = timezone.localdate(now).year
-    following = _next_of(known, now)
-    dates = PlannedDate.objects.counted({each.series_id for each in following.values() if each.series_id})
+    ahead = _ahead_of(known, now)
+    dates = PlannedDate.objects.counted({each[0].series_id for each in ahead.values() if each[0].series_id})
     tallies = _tallies(known, year)
     waiting: defaultdict[UUID, list[WaitlistEntry]] = defaultdict(list)
     for wish in WaitlistEntry.objects.waiting().filter(client__in=known).select_related("treatment"):
@@ -44,19 +52,24 @@ def callers(clients: Sequence[Client], *, now: datetime) -> list[Caller]:
     return [
         Caller(client, year, *tallies.get(client.pk, (0, 0)), tuple(waiting[client.pk]), each, _size(each, dates))
         for client in clients
-        for each in [following.get(client.pk)]
+        for each in [tuple(ahead.get(client.pk, ()))]
     ]
 
 
-def _next_of(clients: Sequence[UUID], now: datetime) -> dict[UUID | None, Appointment]:
-    ahead = Appointment.objects.upcoming(now).filter(client__in=clients).select_related("therapist")
-    return {each.client_id: each for each in ahead.order_by("client", "starts_at").distinct("client")}
+def _ahead_of(clients: Sequence[UUID], now: datetime) -> dict[UUID | None, list[Appointment]]:
+    """Of each who has any the first sessions ahead, in order."""
+    nth = Window(RowNumber(), partition_by=F("client"), order_by="starts_at")
+    ahead = Appointment.objects.upcoming(now).filter(client__in=clients).select_related("therapist").annotate(nth=nth)
+    found: defaultdict[UUID | None, list[Appointment]] = defaultdict(list)
+    for each in ahead.filter(nth__lte=AHEAD).order_by("starts_at"):
+        found[each.client_id].append(each)
+    return found
 
 
-def _size(session: Appointment | None, dates: dict[UUID, int]) -> int | None:
-    if session is None or session.series_id is None:
+def _size(ahead: Sequence[Appointment], dates: dict[UUID, int]) -> int | None:
+    if not ahead or ahead[0].series_id is None:
         return None
-    return max(dates.get(session.series_id, 0), session.position or 0)
+    return max(dates.get(ahead[0].series_id, 0), ahead[0].position or 0)
 
 
 def _tallies(clients: Sequence[UUID], year: int) -> dict[UUID | None, tuple[int, int]]:

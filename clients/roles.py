@@ -39,7 +39,7 @@ AT_THE_DESK = {
     "booking.series": "view",
     "booking.staffmail": "view",
     "booking.textanswer": "view",
-    "booking.waitlistentry": "view",
+    "booking.waitlistentry": "view add change",
     "clients.bodyregion": "view",
     "clients.client": "view add change",
     "clients.consent": "view",

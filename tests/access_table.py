@@ -173,6 +173,8 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:new_client": at_the_desk(200, 422),
     # what is posted there says not when
     "admin:book_for": at_the_desk(200, 422),
+    # what is posted there says not for what
+    "admin:wait_for": at_the_desk(200, 422),
     "admin:find_client": at_the_desk(200, 302),
     # nobody signs in here or chooses a password: allauth's pages are the only ones for that
     "admin:login": HER_FORM | dict.fromkeys(("ada", "bo", *THERAPISTS), (403, 403)) | dict.fromkeys(STAFF, (302, 302)),

@@ -272,6 +272,7 @@ def address(name, world):
         "booking:client": world.practice.ada,
         "admin:walk_in_for": world.practice.ada,
         "admin:book_for": world.practice.ada,
+        "admin:wait_for": world.practice.ada,
         "booking:next": world.session,
         "admin:session": world.session,
         "admin:session_move": world.session,

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -34,7 +35,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from booking.access import runs_board, sees_board, sessions_at_desk, steps_at_desk, takes_walk_ins
+from booking.access import offers_by_hand, runs_board, sees_board, sessions_at_desk, steps_at_desk, takes_walk_ins
 from booking.board import DAY, Board, Column, Gap, Session, day_board
 from booking.enums import AppointmentStatus, Light
 from booking.exceptions import BookingError
@@ -45,7 +46,7 @@ from booking.services.audit import on_taken_along
 from booking.services.changes import UNDO_LASTS, cancel_sessions, undo_change
 from booking.templatetags.unknot import BLOCKS, ICONS, clock
 from clients.models import User
-from therapists.models import Location
+from therapists.models import Location, TimeOff
 
 COLUMNS, TIME = "columns", "time"
 #: What the list of the day can be narrowed down to.
@@ -199,11 +200,13 @@ class Strip:
     open: tuple[str, ...]
     away: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
-    gaps: tuple[tuple[str, Gap], ...]
+    gaps: tuple[tuple[str, Gap, str], ...]
     # how many rows it has, and in which of them it is now
     rows: int
     now_at: int | None
     may_offer: bool
+    # where they are reported ill or away; empty for whoever may not
+    away_url: str
 
     @property
     def as_column(self) -> SafeString:
@@ -254,7 +257,8 @@ class Grid:
         return self.at(self.last * HOUR)
 
 
-def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], *, may_offer: bool) -> list[Strip]:
+def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], user: User | AnonymousUser) -> list[Strip]:
+    may_offer, sends_away = offers_by_hand(user), user.has_perm("therapists.add_timeoff") and board.day >= board.today
     return [
         Strip(
             name=column.name,
@@ -262,13 +266,29 @@ def _strips(board: Board, grid: Grid, lines: dict[UUID, Line], *, may_offer: boo
             open=tuple(grid.spot(*span) for span in column.hours),
             away=tuple((grid.spot(each.start, each.end), each.why) for each in column.away),
             lines=tuple(lines[each.id] for each in _apart(column)),
-            gaps=tuple((grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap) for gap in column.gaps),
+            gaps=tuple(
+                (grid.spot(gap.start, gap.start + gap.wishes[0].minutes), gap, _offer_url(gap, board)) for gap in column.gaps
+            ),
             rows=grid.rows,
             now_at=grid.now(board.minute),
             may_offer=may_offer,
+            away_url=_away_url(column, board) if sends_away else "",
         )
         for column in board.columns
     ]
+
+
+def _offer_url(gap: Gap, board: Board) -> str:
+    """Where a gap is offered to whom it suits best; leads back to the day."""
+    asked = {"therapist": gap.therapist, "day": board.day, "minute": gap.start}
+    return f"{reverse('admin:booking_waitlistentry_offer', args=[gap.wishes[0].id])}?{urlencode(asked)}"
+
+
+def _away_url(column: Column, board: Board) -> str:
+    """The form of leave, filled in: ill for the rest of today, or for the whole of a later day."""
+    away = "now" if board.day == board.today else board.day.isoformat()
+    asked = {"therapist": column.therapist, "kind": TimeOff.Kind.ILLNESS, "away": away}
+    return f"{reverse('admin:therapists_timeoff_add')}?{urlencode(asked)}"
 
 
 def _apart(column: Column) -> list[Session]:
@@ -310,7 +330,6 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
     user, grid = request.user, Grid.of(board)
     base = shown.query(session=None)
     opening = f"{base}{'&' if base != '?' else ''}session="
-    may_offer = user.has_perms(["booking.view_waitlistentry", "booking.add_offer"])
     may_act, sees_clients = runs_board(user), user.has_perm("clients.view_client")
     lines = {
         each.id: Line(each, grid, f"{opening}{each.id}", may_act, sees_clients, each.id == shown.session)
@@ -326,15 +345,17 @@ def _context(request: HttpRequest, board: Board, shown: Shown) -> dict[str, Any]
         "links": _links(shown),
         "may_walk_in": takes_walk_ins(request.user),
         "tallies": _tallies(board, shown),
-        "strips": _strips(board, grid, lines, may_offer=may_offer) if shown.view == COLUMNS else [],
-        "rows": [(lines[each.id], None) if isinstance(each, Session) else (None, each) for each in rows],
+        "strips": _strips(board, grid, lines, user) if shown.view == COLUMNS else [],
+        "rows": [
+            (lines[each.id], None, "") if isinstance(each, Session) else (None, each, _offer_url(each, board)) for each in rows
+        ],
         "open": [lines[each.id] for each in board.open],
         "opened": lines.get(shown.session) if shown.session else None,
         "forgotten": [(on, count, shown.query(date=on.isoformat(), session=None)) for on, count in board.forgotten],
         "states": [(block, STATES[state][2]) for state, block in BLOCKS.items()],
         "lights": [(*icon, light.label) for light, icon in ICONS.items()],
         "may_act": may_act,
-        "may_offer": may_offer,
+        "may_offer": offers_by_hand(user),
         "sees_clients": sees_clients,
         "asked": shown.asked().items(),
     }

@@ -18,7 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from booking.access import SEE_SESSIONS, books_for_callers, holder_for_caller, lifts_rules, registers_clients
+from booking.access import (
+    SEE_SESSIONS,
+    books_for_callers,
+    holder_for_caller,
+    keeps_waitlist,
+    lifts_rules,
+    registers_clients,
+    takes_walk_ins,
+)
 from booking.admin.times import week_of
 from booking.callers import callers
 from booking.engine.planner import Start
@@ -78,6 +86,13 @@ class Call:
         }
         return f"{reverse('admin:book_for', args=[self.client.pk])}?{urlencode(said)}"
 
+    @property
+    def in_vain(self) -> str:
+        """What was looked at, as the page of the waitlist takes it; a day only if the caller named one."""
+        given = self.form.cleaned_data
+        said = {"treatment": given["treatment"].pk, "therapist": given["therapist"], "day": given["day"]}
+        return urlencode({name: getattr(each, "pk", each) for name, each in said.items() if each})
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_client(request: HttpRequest) -> HttpResponse:
@@ -96,7 +111,7 @@ def new_client(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         made = take_down(name=given["name"], email=given["email"], phone=str(given["phone"] or ""))
         messages.success(request, _("%(name)s is taken down.") % {"name": made.name})
-        return redirect("admin:book_for", made.pk) if books_for_callers(user) else redirect("admin:find_client")
+        return redirect(*_next_of(made, request))
     context = {
         "title": _("New client"),
         "form": form,
@@ -104,9 +119,17 @@ def new_client(request: HttpRequest) -> HttpResponse:
         "typed": typed.get("name", ""),
         "sees_sessions": user.has_perm(SEE_SESSIONS),
         "may_book": books_for_callers(user),
+        "may_walk_in": takes_walk_ins(user),
     }
     status = 422 if form.is_bound else 200
     return render(request, "admin/new_client.html", admin.site.each_context(request) | context, status=status)
+
+
+def _next_of(made: Client, request: HttpRequest) -> tuple[str, ...]:
+    """Where it goes on for who was taken down: at what is free now for whoever stands there, else at any time."""
+    if "now" in request.POST and takes_walk_ins(request.user):
+        return "admin:walk_in_for", str(made.pk)
+    return ("admin:book_for", str(made.pk)) if books_for_callers(request.user) else ("admin:find_client",)
 
 
 def _alike(typed: dict[str, str]) -> list[Client]:
@@ -123,7 +146,7 @@ def book_for(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not books_for_callers(request.user):
         raise PermissionDenied
     client, now = get_object_or_404(Client, pk=pk), timezone.now()
-    form = CallerForm(request.GET if "treatment" in request.GET else _as_last_time(client))
+    form = CallerForm(request.GET if "treatment" in request.GET else as_last_time(client))
     call = Call(client, form)
     if not form.is_valid():
         return _shown(request, call, {}, status=422)
@@ -132,7 +155,7 @@ def book_for(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _page(request, call, now)
 
 
-def _as_last_time(client: Client) -> dict[str, Any]:
+def as_last_time(client: Client) -> dict[str, Any]:
     """The treatment and the therapist of their last session, once; the first treatment for who is new."""
     last = Appointment.objects.real().filter(client=client, treatment__is_active=True).order_by("starts_at").last()
     usual = {"rhythm": Rhythm.ONCE, "count": USUAL}
@@ -178,6 +201,7 @@ def _shown(request: HttpRequest, call: Call, context: dict[str, Any], *, status:
         "call": call,
         "form": call.form,
         "may_lift": lifts_rules(request.user),
+        "may_wait": keeps_waitlist(request.user),
     }
     return render(request, "admin/book.html", admin.site.each_context(request) | always | context, status=status)
 
@@ -232,10 +256,12 @@ def _pressed(request: HttpRequest, call: Call, now: datetime) -> HttpResponse:
 
 
 def _held(request: HttpRequest, call: Call, offer: Offer, now: datetime) -> Hold:
-    """Raises what holding raises: somebody was faster, or nothing can be planned."""
+    """Of a course as much as can be with the therapist whose time was pressed; the caller was told that name.
+
+    Raises what holding raises: somebody was faster, or nothing can be planned.
+    """
     given = call.form.cleaned_data
-    wished = given["therapist"].pk if given["therapist"] else None
-    course = course_of(given["rhythm"], given["count"], offer, wished=wished)
+    course = course_of(given["rhythm"], given["count"], offer, wished=offer.therapist)
     asker: dict[str, Any] = {"owner": holder_for_caller(request.session, call.client), "now": now, "client": call.client}
     if call.is_one:
         choice = Choice(offer.therapist, moment_of(offer.instant))

@@ -12,7 +12,15 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import replace_url
 
-from booking.access import SEE_SESSIONS, books_for_callers, finds_clients, registers_clients, runs_board, takes_walk_ins
+from booking.access import (
+    SEE_SESSIONS,
+    books_for_callers,
+    finds_clients,
+    keeps_waitlist,
+    registers_clients,
+    runs_board,
+    takes_walk_ins,
+)
 from booking.callers import callers
 from clients.crypto import sealed_for_address, words_from_address
 from clients.services.search import find_clients
@@ -44,6 +52,7 @@ def find_client(request: HttpRequest) -> HttpResponse:
         "may_register": registers_clients(user),
         "may_walk_in": takes_walk_ins(user),
         "may_move": runs_board(user),
+        "may_wait": keeps_waitlist(user),
     }
     page = render(request, "admin/find_client.html", admin.site.each_context(request) | context)
     return replace_url(page, address) if is_posted else page

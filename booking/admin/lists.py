@@ -30,9 +30,10 @@ from django.views.decorators.http import require_POST, require_safe
 from booking.access import acts_on, lists_seen, runs_board, sees_board, sessions_at_desk
 from booking.enums import AppointmentStatus, NotificationKind
 from booking.exceptions import CannotChange, OnHold
-from booking.models import Notification
+from booking.models import Notification, Repair
 from booking.services.appointments import set_status
 from booking.services.notices import send_again
+from booking.services.repairs import propose_again
 from booking.worklists import Asked, Row, Work, Worklist
 from clients.models import User
 from therapists.models import Location
@@ -57,6 +58,8 @@ class Left(TextChoices):
     CHANGED = "changed", _("changed meanwhile")
     ON_HOLD = "on_hold", _("on hold until a doctor has spoken")
     NEVER_ASKED = "never_asked", _("no notice asked for the form")
+    IN_TIME = "in_time", _("still has time to answer")
+    NOTHING_FREE = "nothing_free", _("nothing is free instead: please call")
 
 
 @dataclass
@@ -217,6 +220,23 @@ def _ask_again(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
     return acted
 
 
+def _propose_again(repairs: Sequence[UUID], by: User, now: datetime) -> Acted:
+    """A new proposal for whoever has none that holds; each client hears of their own alone."""
+    acted = Acted()
+    for repair in Repair.objects.filter(pk__in=repairs):
+        if repair.is_open(now) and repair.hold_id:
+            acted.left[Left.IN_TIME.label] += 1
+            continue
+        again = propose_again(repair, by=by, now=now)
+        if again is None:
+            acted.left[Left.GONE.label] += 1
+        elif again.hold_id is None:
+            acted.left[Left.NOTHING_FREE.label] += 1
+        else:
+            acted.done += 1
+    return acted
+
+
 def _send_again(notices: Sequence[UUID], by: User, now: datetime) -> Acted:
     sent = send_again(notices, by=by, now=now)
     return Acted(sent.done, Counter({why.label: count for why, count in sent.left.items()}))
@@ -225,6 +245,11 @@ def _send_again(notices: Sequence[UUID], by: User, now: datetime) -> Acted:
 ACTS = {
     Work.UNCONFIRMED: Act(_("Confirm the chosen"), ngettext_lazy("%(n)d confirmed", "%(n)d confirmed", "n"), _confirm),
     Work.FORM: Act(_("Ask the chosen again"), ngettext_lazy("%(n)d asked again", "%(n)d asked again", "n"), _ask_again),
+    Work.BROKEN: Act(
+        _("Look for new proposals for the chosen"),
+        ngettext_lazy("%(n)d new proposal was sent", "%(n)d new proposals were sent", "n"),
+        _propose_again,
+    ),
     Work.UNDELIVERED: Act(
         _("Send the chosen again"),
         ngettext_lazy("%(n)d notice leaves in a moment", "%(n)d notices leave in a moment", "n"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpResponseBase
 
 from booking.admin import board, book, find, lists, session, setup
+from booking.admin.wait import wait_for
 from booking.admin.walk_in import walk_in, walk_in_for
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
@@ -20,6 +21,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("find/", find.find_client, "find_client"),
     ("new-client/", book.new_client, "new_client"),
     ("book/<uuid:pk>/", book.book_for, "book_for"),
+    ("wait/<uuid:pk>/", wait_for, "wait_for"),
     ("to-do/", lists.to_do, "lists"),
     ("to-do/act/", lists.act, "lists_act"),
     ("session/<uuid:pk>/", session.session, "session"),

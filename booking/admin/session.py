@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -32,6 +33,7 @@ from booking.exceptions import BookingError, TooLate, TooManyMoves
 from booking.forms.changes import key_of, start_from
 from booking.forms.desk import CancelAtDeskForm, MoveAtDeskForm, SubstituteForm, WantedForm
 from booking.models import Appointment, PlannedDate
+from booking.models.appointment import AppointmentQuerySet
 from booking.moving import dates_of, other_days, scopes_of
 from booking.objections import Answer, answers
 from booking.openings import Free, Times, substitutes, times_around
@@ -47,6 +49,8 @@ from clients.models import User
 DEEDS = 6
 #: Of those who are busy so many are told why.
 BUSY = 8
+#: So many of what the client has ahead are a click away.
+AHEAD = 16
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ def _page(
         "minutes": found.length // timedelta(minutes=1),
         "light": light_of(found, now=now),
         "of": max(of, found.position or 0),
+        "theirs": list(_theirs(found, request.user, now)[:AHEAD]),
         "deeds": deeds[:DEEDS],
         "change": changes_at_desk(request.user).undoable(now).filter(audit_entries__appointment=found).first(),
         "is_ahead": _is_ahead(found, now),
@@ -212,6 +217,11 @@ def _page(
     if context["is_ahead"]:
         context |= _moving(request, call, now) | _giving_away(call, now) | _cancelling(call, now, cancelling)
     return render(request, "admin/session.html", admin.site.each_context(request) | context, status=status)
+
+
+def _theirs(found: Appointment, user: User | AnonymousUser, now: datetime) -> AppointmentQuerySet:
+    """What the client has ahead, this session among it: a caller speaks of any of their dates."""
+    return sessions_at_desk(user).upcoming(now).filter(client=found.client_id)
 
 
 def _moving(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.forms.utils import to_current_timezone
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -30,7 +30,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from booking.access import accounts_to_link
+from booking.access import accounts_to_link, sees_board
 from booking.admin.abilities import (
     FIELDSETS,
     ConditionPolicyInline,
@@ -40,6 +40,7 @@ from booking.admin.abilities import (
 )
 from booking.admin.base import ChoosesOnly
 from booking.admin.safe_delete import SafeDelete
+from booking.admin.times import day_in
 from booking.exceptions import BreaksSessions
 from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
@@ -250,13 +251,22 @@ class TimeOffAdmin(ChoosesOnly, SafeDelete, AsksFirst):
     ordering = ("-starts_at",)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """``away=now`` fills in from now to the end of the day on the practice's clock."""
+        """``away`` fills in the times on the practice's clock: ``now`` the rest of today, a date the whole of that day."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        if initial.pop("away", "") == "now":
-            now = timezone.localtime()
-            midnight = datetime.combine(now.date() + timedelta(days=1), time(0), now.tzinfo)
-            initial |= {"starts_at": now.replace(second=0, microsecond=0), "ends_at": midnight}
+        asked, now = initial.pop("away", ""), timezone.localtime()
+        day = now.date() if asked == "now" else day_in(asked)
+        if day is not None:
+            midnight, next_midnight = (datetime.combine(day + timedelta(days=n), time(0), now.tzinfo) for n in (0, 1))
+            begins = now.replace(second=0, microsecond=0) if asked == "now" else midnight
+            initial |= {"starts_at": begins, "ends_at": next_midnight}
         return initial
+
+    def response_post_save_add(self, request: HttpRequest, obj: TimeOff) -> HttpResponseRedirect:
+        """Whoever came from the day goes back to it."""
+        if "away" not in request.GET or not sees_board(request.user):
+            return super().response_post_save_add(request, obj)
+        day = timezone.localdate(obj.starts_at, obj.therapist.location.tz)
+        return redirect(f"{reverse('admin:index')}?{urlencode({'date': day, 'location': obj.therapist.location_id})}")
 
 
 @admin.register(Closure)

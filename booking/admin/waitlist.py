@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import groupby
 from typing import Any, ClassVar, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, Count, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
@@ -22,7 +24,9 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from booking.access import sees_board
 from booking.admin.base import ReadOnlyAdmin, ReadOnlyMixin, on_the_clock, to_session
+from booking.admin.times import day_in
 from booking.engine.slots import Offer as Start
 from booking.enums import WishState
 from booking.exceptions import BookingError
@@ -50,13 +54,17 @@ class OfferForm(forms.Form):
     def __init__(self, *args: Any, starts: Sequence[Start], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.people = {therapist.pk: therapist for therapist in Therapist.objects.all()}
-        self.starts = {f"{start.therapist}/{start.instant}": start for start in starts}
+        self.starts = {self.value_of(start): start for start in starts}
         field = self.fields["start"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
             (long_day(on), [(value, self._in_words(start)) for value, start in group])
             for on, group in groupby(self.starts.items(), key=lambda item: item[1].day)
         ]
+
+    @staticmethod
+    def value_of(start: Start) -> str:
+        return f"{start.therapist}/{start.instant}"
 
     def _in_words(self, start: Start) -> str:
         return f"{day(start.day)}, {clock(start.minute)}, {self.people[start.therapist]}"
@@ -175,7 +183,7 @@ class WaitlistEntryAdmin(ReadOnlyAdmin):
         return request.user.has_perm("booking.add_offer")
 
     def offer(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Offer one of the free times that suit a wish."""
+        """Offer one of the free times that suit a wish; the board asks for those of a ``day``, and first for those of a gap."""
         if not (self._may_offer(request) and self.has_view_permission(request)):
             raise PermissionDenied
         now = timezone.now()
@@ -184,13 +192,16 @@ class WaitlistEntryAdmin(ReadOnlyAdmin):
         if entry is None:
             messages.error(request, gettext("This wish is no longer waiting. Nothing was offered."))
             return redirect("admin:booking_waitlistentry_changelist")
-        form = OfferForm(request.POST or None, starts=suiting(entry, now=now)[:MOST_STARTS])
+        day = day_in(request.GET.get("day", ""))
+        free = suiting(entry, now=now)
+        starts = [start for start in free if start.day == day] or free
+        form = OfferForm(request.POST or None, starts=starts[:MOST_STARTS], initial={"start": _in_gap(starts, request.GET)})
         if form.is_bound and form.is_valid():
             made = form.offer(entry, request)
             if made is not None:
                 said = {"client": made.client, "until": on_the_clock(made.expires_at)}
                 messages.success(request, gettext("Offered to %(client)s, held until %(until)s.") % said)
-                return redirect("admin:booking_waitlistentry_changelist")
+                return _back(request, day)
         on_looked_at(entry, by=cast(User, request.user), now=now)
         context = self.admin_site.each_context(request) | {
             "title": gettext("Offer a time to %(client)s") % {"client": entry.client},
@@ -199,6 +210,21 @@ class WaitlistEntryAdmin(ReadOnlyAdmin):
             "form": form,
         }
         return render(request, "admin/booking/waitlistentry/offer.html", context, status=422 if form.is_bound else 200)
+
+
+def _in_gap(starts: Sequence[Start], asked: QueryDict) -> str:
+    """The first start of the gap that is asked for, as the form sends it; empty where there is none."""
+    therapist, minute = asked.get("therapist", ""), asked.get("minute", "")
+    begins = int(minute) if minute.isdecimal() and len(minute) < 5 else 0
+    in_gap = (each for each in starts if str(each.therapist) == therapist and each.minute >= begins)
+    return next((OfferForm.value_of(each) for each in in_gap), "")
+
+
+def _back(request: HttpRequest, day: date | None) -> HttpResponse:
+    """To the day from which somebody came, else to the list."""
+    if day is None or not sees_board(request.user):
+        return redirect("admin:booking_waitlistentry_changelist")
+    return redirect(f"{reverse('admin:index')}?{urlencode({'date': day})}")
 
 
 @admin.register(Offer)

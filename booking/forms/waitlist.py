@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import time
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import date, time, timedelta
+from typing import Any, Self
 
 from crispy_forms.layout import Div, Field
 from django import forms
@@ -14,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from booking.forms.layout import choices_of, helper
 from booking.templatetags.unknot import icon
 from therapists.models import Therapist, Treatment, Weekday
+
+#: Proposed when no day was looked at.
+WAITS_FOR = timedelta(weeks=4)
 
 
 class PartOfDay:
@@ -86,6 +89,16 @@ class WishForm(EarlierForm):
     latest_on = forms.DateField(label=_("Last day"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
     field_order = ("treatment", "therapists", "weekdays", "part", "earliest_on", "latest_on")
 
+    @classmethod
+    def after(cls, asked: Mapping[str, str], data: Any, *, today: date) -> Self:
+        """The form of a practice; ``asked``, the address of a page of free times, says what was looked at in vain."""
+        return cls(
+            data,
+            treatments=Treatment.objects.filter(is_active=True).select_related("location"),
+            therapists=Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct(),
+            initial=_looked_at(asked, today),
+        )
+
     def __init__(self, *args: Any, treatments: Iterable[Treatment], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.treatments = {str(row.pk): row for row in treatments}
@@ -108,3 +121,17 @@ class WishForm(EarlierForm):
     def wanted(self) -> dict[str, Any]:
         days = {name: self.cleaned_data[name] for name in ("earliest_on", "latest_on")}
         return super().wanted | days | {"treatment": self.treatments[self.cleaned_data["treatment"]]}
+
+
+def _looked_at(asked: Mapping[str, str], today: date) -> dict[str, Any]:
+    """A first proposal: the day that was looked at, or the next weeks."""
+    try:
+        first = last = max(today, date.fromisoformat(asked.get("day", "")))
+    except ValueError:
+        first, last = today, today + WAITS_FOR
+    return {
+        "treatment": asked.get("treatment", ""),
+        "therapists": [asked.get("therapist", "")],
+        "earliest_on": first,
+        "latest_on": last,
+    }

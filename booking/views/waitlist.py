@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +23,6 @@ from booking.models import Appointment, Offer, WaitlistEntry
 from booking.services.candidates import suiting
 from booking.services.waitlist import accept_offer, decline_offer, wish, withdraw_wish
 from booking.templatetags.unknot import clock, long_day
-from therapists.models import Therapist, Treatment
-
-#: Proposed when no day was looked at.
-WAITS_FOR = timedelta(weeks=4)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,12 +33,7 @@ def join(request: HttpRequest) -> HttpResponse:
     client = waiting_client(request, now)
     if client is None:
         return render(request, "booking/waitlist_who.html", status=403 if request.method == "POST" else 200)
-    form = WishForm(
-        request.POST if request.method == "POST" else None,
-        treatments=Treatment.objects.filter(is_active=True).select_related("location"),
-        therapists=Therapist.objects.filter(is_active=True, treatments__is_active=True).distinct(),
-        initial=_looked_at(request, timezone.localdate(now)),
-    )
+    form = WishForm.after(request.GET, request.POST if request.method == "POST" else None, today=timezone.localdate(now))
     problem = ""
     if form.is_bound and form.is_valid():
         try:
@@ -183,20 +174,6 @@ def _waiting(request: HttpRequest, entry: WaitlistEntry, now: datetime) -> HttpR
             % {"day": long_day(free.day), "time": clock(free.minute)},
         )
     return redirect("booking:sessions")
-
-
-def _looked_at(request: HttpRequest, today: date) -> dict[str, Any]:
-    """What the screen of free times was about, as a first proposal."""
-    try:
-        first = last = max(today, date.fromisoformat(request.GET.get("day", "")))
-    except ValueError:
-        first, last = today, today + WAITS_FOR
-    return {
-        "treatment": request.GET.get("treatment", ""),
-        "therapists": [request.GET.get("therapist", "")],
-        "earliest_on": first,
-        "latest_on": last,
-    }
 
 
 def _status(form: EarlierForm, problem: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -228,6 +229,23 @@ def test_ill_from_now_fills_in_the_rest_of_the_day(desk, practice):
     assert initial["kind"] == "illness"
     assert (initial["starts_at"].time(), initial["ends_at"].time()) == (time(8), time(0))
     assert initial["ends_at"].date() == date(2027, 2, 2)
+
+
+def test_a_day_of_the_board_is_filled_in_whole_and_saving_leads_back_to_it(desk, practice):
+    about = {"therapist": practice.tess.pk, "kind": "illness", "away": "2027-03-09"}
+    asked = f"{reverse(ADD)}?{urlencode(about)}"
+
+    initial = desk.get(asked).context["adminform"].form.initial
+    answer = desk.post(asked, away(practice))
+
+    assert (initial["starts_at"].isoformat(), initial["ends_at"].isoformat()) == (
+        "2027-03-09T00:00:00+00:00",
+        "2027-03-10T00:00:00+00:00",
+    )
+    assert answer.url == f"{reverse('admin:index')}?date=2027-03-09&location={practice.tess.location_id}"
+    assert desk.post(reverse(ADD), away(practice, until=NINE + timedelta(hours=9))).url == reverse(
+        "admin:therapists_timeoff_changelist"
+    )
 
 
 def test_somebody_who_may_not_enter_leave_is_not_offered_the_action(client, practice):

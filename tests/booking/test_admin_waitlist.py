@@ -106,6 +106,20 @@ def test_the_desk_chooses_from_the_times_that_suit_and_are_free(desk, waits, pra
     assert "Offered to Bo Lindqvist, held until Mon 1 Feb 2027, 08:30 (Europe/London)." in text(answer)
 
 
+def test_from_a_gap_of_the_board_its_first_start_is_chosen_and_the_desk_goes_back_to_the_day(desk, waits, practice):
+    entry = waits(latest_on=NINE.date() + timedelta(days=9))
+    asked = f"{page_of(entry)}?therapist={practice.tess.pk}&day=2027-03-11&minute=790"
+
+    page = desk.get(asked).content.decode()
+    [chosen] = re.findall(r'<option value="([^"]+)" selected>([^<]+)<', page)
+    answer = desk.post(asked, {"start": chosen[0]})
+
+    assert chosen[1] == "Thu 11 Mar, 13:15, Tess Oduya"
+    assert "Tue 9 Mar" not in page
+    assert answer.url == f"{reverse('admin:index')}?date=2027-03-11"
+    assert Offer.objects.get().starts_at == NINE + timedelta(days=2, hours=4, minutes=15)
+
+
 def test_a_time_that_was_taken_meanwhile_is_refused_in_words(desk, waits, practice, now):
     entry = waits()
     value = f"{practice.tess.pk}/{int(NINE.timestamp()) // 60}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -507,6 +509,17 @@ class TestPermissions:
         assert undo(desk, session).status_code == 403
         session.refresh_from_db()
         assert session.status == State.BOOKED
+
+    def test_a_therapist_is_reported_away_from_their_column_by_whoever_may_enter_leave(self, desk, finn, practice):
+        asked = urlencode({"therapist": practice.tess.pk, "kind": "illness", "away": TUESDAY + DAY})
+        link = html.escape(f"{reverse('admin:therapists_timeoff_add')}?{asked}")
+        tomorrow = {"date": TUESDAY + DAY}
+
+        assert link not in page(desk, **tomorrow).content.decode()
+        finn.user_permissions.add(Permission.objects.get(codename="add_timeoff"))
+        assert link in page(desk, **tomorrow).content.decode()
+        assert "away=now" in page(desk).content.decode()
+        assert "away=" not in page(desk, date=TUESDAY - DAY).content.decode()
 
     def test_staff_without_the_right_to_see_sessions_see_none(self, desk, finn, book):
         session = book()

@@ -52,6 +52,13 @@ class TestNewClient:
         assert (mara.email, str(mara.phone)) == ("mara@example.org", "+442079460991")
         assert mara.user.email == mara.email
 
+    def test_who_stands_there_is_taken_down_and_shown_what_is_free_now(self, reception):
+        typed = {"name": "Mara Sand", "phone": "020 7946 0991", "now": "1"}
+
+        answer = reception.post(reverse("admin:new_client"), typed)
+
+        assert answer.url == reverse("admin:walk_in_for", args=[Client.objects.get(name="Mara Sand").pk])
+
     @pytest.mark.parametrize("typed", [{"name": "ada okafro"}, {"email": "ada@example"}])
     def test_who_may_be_the_same_is_shown_while_it_is_typed(self, reception, practice, typed):
         page = words(reception.post(f"{reverse('admin:new_client')}?alike", typed))
@@ -119,6 +126,15 @@ def test_a_weekly_course_is_planned_held_and_booked_for_the_caller_who_is_told_o
     assert {each.client for each in sessions} == {practice.ada}
     assert {each.by for each in AuditEntry.objects.all()} == {practice.finn}
     assert Notification.objects.get(kind="confirmation").client == practice.ada
+
+
+def test_a_course_is_with_the_therapist_whose_time_was_pressed_also_where_anyone_would_do(desk, practice):
+    for therapist in (practice.tess, practice.jonas):
+        desk.post(page_of(practice, rhythm="weekly", count=2), {"start": start(therapist, 540)})
+
+    with_whom = [{each.therapist for each in hold.appointments.all()} for hold in Hold.objects.order_by("created_at", "pk")]
+    assert {practice.tess} in with_whom
+    assert {practice.jonas} in with_whom
 
 
 def test_a_daily_course_keeps_to_the_rules_for_clients(desk, practice):

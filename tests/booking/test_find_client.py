@@ -81,6 +81,18 @@ def test_book_begins_with_the_client_and_move_next_leads_to_the_session(desk, pr
     assert f'href="{reverse("admin:book_for", args=[practice.ada.pk])}"' in shown
 
 
+def test_any_date_of_a_course_is_a_click_away_as_far_as_the_row_goes(desk, practice, book, book_series):
+    _first, *later = book_series(8).appointments
+    book(client=practice.bo, therapist=practice.jonas)
+    shown = text(desk, "ada")
+
+    assert [reverse("admin:session", args=[each.pk]) in shown for each in later] == [True] * 5 + [False] * 2
+    assert "Then:" in shown
+    assert "Then:" not in text(desk, "lindqvist")
+    desk.sign_in("view_client", "view_appointment")
+    assert reverse("admin:session", args=[later[0].pk]) not in text(desk, "ada")
+
+
 def test_what_is_cancelled_or_over_is_not_next(desk, practice, book, now):
     cancel_sessions([book()], by=practice.finn, now=now)
     AppointmentFactory(client=practice.ada, therapist=practice.tess, starts_at=now - DAY)

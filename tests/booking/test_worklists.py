@@ -19,6 +19,7 @@ from booking.services.changes import cancel_sessions
 from booking.services.waitlist import offer_by_hand, wish
 from booking.worklists import Asked, Work, Worklist
 from tests.booking.conftest import NINE, fill_in
+from tests.booking.services.test_repairs import away, save
 from tests.clients.answers import medicine
 from tests.factories import AppointmentFactory, ClientFactory, LocationFactory, TherapistFactory, TreatmentFactory
 
@@ -37,6 +38,7 @@ RIGHTS = (
     "view_offer",
     "view_notification",
     "change_notification",
+    "change_repair",
 )
 
 
@@ -330,6 +332,18 @@ class TestManyAtOnce:
         untrue.refresh_from_db()
         assert (good.state, untrue.state) == (NotificationState.QUEUED, NotificationState.FAILED)
 
+    def test_who_has_no_proposal_that_holds_gets_a_new_one(self, desk, book, practice, now):
+        book(), book(client=practice.bo, starts_at=NINE + HOUR)
+        save(away(practice.tess), practice, EVENING)
+        hers, his = (Repair.objects.get(client=each) for each in (practice.ada, practice.bo))
+        Repair.objects.filter(pk=hers.pk).update(state="lapsed")
+
+        answer = do(desk, "broken", hers, his)
+
+        assert said(answer) == ["1 new proposal was sent; 1 left: still has time to answer."]
+        hers.refresh_from_db()
+        assert hers.state == "settled"
+
     @pytest.mark.parametrize(
         ("work", "missing"),
         [
@@ -337,7 +351,7 @@ class TestManyAtOnce:
             ("form", "change_notification"),
             ("undelivered", "change_notification"),
             ("undelivered", "view_notification"),
-            ("broken", None),
+            ("broken", "change_repair"),
             ("unseen", None),
         ],
     )
@@ -345,7 +359,8 @@ class TestManyAtOnce:
         notice = failed(book())
         finn.user_permissions.remove(*Permission.objects.filter(codename=missing))
 
-        response = do(desk, work, notice if work == "undelivered" else notice.appointment)
+        rows = {"undelivered": notice, "broken": broken(notice.appointment)}
+        response = do(desk, work, rows.get(work, notice.appointment))
 
         assert response.status_code == 403
         shown = page(desk, work).context
