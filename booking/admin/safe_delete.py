@@ -106,9 +106,11 @@ class SafeDelete(admin.ModelAdmin):
     delete_selected_confirmation_template = "admin/safe_delete_selected.html"
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """What goes along, nothing to count, no right asked for beyond that of deleting, and what stands in the way."""
-        found = dependents_of(list(objs), request, timezone.now())
-        return [each for each in found if not each.stops], {}, set(), [each for each in found if each.stops]
+        """What goes along, nothing to count, whether the right to delete any of these lacks, and what stands in the way."""
+        rows = list(objs)
+        found = dependents_of(rows, request, timezone.now())
+        kept = {str(self.opts.verbose_name) for row in rows if not self.has_delete_permission(request, row)}
+        return [each for each in found if not each.stops], {}, kept, [each for each in found if each.stops]
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         return self._unless_taken(request, lambda: super(SafeDelete, self).delete_view(request, object_id, extra_context))

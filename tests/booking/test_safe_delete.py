@@ -244,6 +244,23 @@ def test_many_hours_at_once_name_the_sessions_in_any_of_them(desk, practice, boo
     assert "2 sessions to come lie there" in said
 
 
+def test_thirty_at_once_cost_no_more_queries_than_two(desk, practice, book, now):
+    def cost(rows):
+        with CaptureQueriesContext(connection) as queries:
+            desk.post(reverse("admin:therapists_timeoff_changelist"), chosen(rows))
+        return len(queries)
+
+    session = book()
+    hours = [NINE + timedelta(hours=n) for n in range(30)]
+    away = [TimeOff(therapist=practice.tess, starts_at=at, ends_at=at + timedelta(hours=1)) for at in hours]
+    rows = TimeOff.objects.bulk_create(away)
+    repair = Repair.objects.create(client=practice.ada, cause="x", made_at=now, expires_at=NINE)
+    repair.replacements.create(appointment=session, sequence=0, fit="none")
+    cost(rows[:2])
+
+    assert cost(rows) == cost(rows[:2])
+
+
 def test_every_list_that_is_linked_shows_as_many_as_the_words_say(desk, practice, book, book_series, now):
     book_series(3)
     AppointmentFactory(
