@@ -6,12 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.admin.base import ReadOnlyAdmin, on_the_clock
 from booking.deeds import name_of
-from booking.enums import AppointmentStatus
+from booking.enums import AppointmentStatus, AuditAction
 from booking.models import AuditEntry
 
 
@@ -26,11 +32,32 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     search_help_text = _("Part of the name or address of a client or of whoever it was, or of the reason.")
     date_hierarchy = "at"
     ordering = ("-at",)
-    fields = ("moment", "action", "what", "client", "appointment", "changed_fields", "who", "address", "reason", "was", "became")
+    list_per_page = 50
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = gettext("History: who saw and did what")
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, add: bool = False, change: bool = False, form_url: str = "", obj: Any = None
+    ) -> HttpResponse:
+        title = f"{capfirst(obj.get_action_display())}, {on_the_clock(obj.at)}"
+        return super().render_change_form(request, context | {"title": title, "subtitle": None}, add, change, form_url, obj)
+
+    def get_fields(self, request: HttpRequest, obj: AuditEntry | None = None) -> Any:
+        """What there is to say of this entry."""
+        said = {
+            "client": obj and obj.client,
+            "changed_fields": obj and obj.after.get("fields"),
+            "reason": obj and obj.reason,
+            "was": obj and obj.before,
+            "became": obj and "status" in obj.after,
+        }
+        return ["moment", "action", "record_page", *(name for name, fact in said.items() if fact), "who", "address"]
 
     @admin.display(description=_("at"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
-        return on_the_clock(entry.at)
+        return date_format(timezone.localtime(entry.at), "D j M Y, H:i")
 
     @admin.display(description=_("by"), ordering="by__name")
     def who(self, entry: AuditEntry) -> str:
@@ -43,8 +70,19 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def what(self, entry: AuditEntry) -> str:
         """The session, or what kind of record it was."""
         if entry.appointment is not None:
-            return str(entry.appointment)
-        return name_of(entry.after.get("what", "")) or "–"
+            day = date_format(entry.appointment.local_start, "D j M Y, H:i")
+            return gettext("session on %(day)s") % {"day": day}
+        return name_of(_kind_of(entry))
+
+    @admin.display(description=_("of what"))
+    def record_page(self, entry: AuditEntry) -> str:
+        """The same, with the way to it where the desk has a page of it."""
+        kind = "booking.appointment" if entry.appointment_id else _kind_of(entry)
+        try:
+            page = reverse(f"admin:{kind.replace('.', '_')}_change", args=[entry.appointment_id or entry.record])
+        except NoReverseMatch:
+            return self.what(entry)
+        return format_html('<a href="{}">{}</a>', page, self.what(entry))
 
     @admin.display(description=_("fields"))
     def changed_fields(self, entry: AuditEntry) -> str:
@@ -58,6 +96,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("after"))
     def became(self, entry: AuditEntry) -> str:
         return _in_words(entry.after)
+
+
+def _kind_of(entry: AuditEntry) -> str:
+    """What kind of record an entry is about that is not about a session."""
+    read = {AuditAction.READ_NOTE.value: "booking.note", AuditAction.READ_ANSWERS.value: "clients.response"}
+    return read.get(entry.action) or str(entry.after.get("what", "clients.client"))
 
 
 def _in_words(facts: dict[str, Any]) -> str:

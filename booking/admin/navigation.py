@@ -63,6 +63,7 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
             Entry(_("Leave"), "admin:therapists_timeoff_changelist"),
             Entry(_("Closures"), "admin:therapists_closure_changelist"),
             Entry(_("Notices sent"), "admin:booking_notification_changelist"),
+            Entry(_("Accounts"), "admin:clients_user_changelist"),
             Entry(_("History"), "admin:booking_auditentry_changelist"),
             Entry(_("Ready to open?"), "admin:setup_check", is_for=sees_setup),
         ],

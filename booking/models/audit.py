@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import AuditAction
@@ -87,7 +89,7 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()}, {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.get_action_display()}, {date_format(timezone.localtime(self.at), 'D j M Y, H:i')}"
 
     @property
     def session(self) -> Appointment:

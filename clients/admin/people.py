@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from allauth.account.decorators import reauthentication_required
@@ -16,15 +17,17 @@ from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from clients.access import accounts_seen_by, keeps_account
 from clients.models import Client, Consent, Response, ResponseView, User
-from clients.roles import ROLES
+from clients.roles import ROLES, THERAPIST
 from clients.services.accounts import (
     end_sessions,
     hand_out,
@@ -41,9 +44,9 @@ for model in (Group, EmailAddress, Authenticator):  # their numbers are sequenti
 class StaffForm(forms.ModelForm):
     """An account of somebody who works here, with one role. There is no password in it: they choose their own."""
 
-    role = forms.ChoiceField(label=_("role"), choices=ROLES)
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES)
     sees_colleagues = forms.BooleanField(
-        label=_("sees when colleagues are taken"),
+        label=_("Sees when colleagues are taken"),
         required=False,
         help_text=_("For therapists: their calendar has a column for each colleague, and they may give sessions of theirs away."),
     )
@@ -51,6 +54,9 @@ class StaffForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("email", "name", "is_active")
+        help_texts: ClassVar[dict[str, Any]] = {
+            "is_active": _("Without it they cannot sign in, and what they have open anywhere ends at once.")
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,6 +78,24 @@ class UserForm(UserChangeForm):
         return data
 
 
+class RoleFilter(admin.SimpleListFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return ROLES
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        chosen = self.value()
+        if chosen == THERAPIST:
+            return queryset.filter(groups=None, is_superuser=False, client=None)
+        return queryset.filter(groups__name=chosen) if chosen else queryset
+
+
+def _clock(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "D j M Y, H:i")
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
     """Managers keep the accounts of those who work here; rights beyond a role, and passwords, are for superusers."""
@@ -79,13 +103,14 @@ class UserAdmin(DjangoUserAdmin):
     form = UserForm
     add_form = StaffForm
     add_form_template = "admin/change_form.html"
-    list_display = ("email", "name", "is_staff", "is_active")
-    list_filter = ("is_staff", "is_superuser", "is_active", "groups")
+    list_display = ("name_or_address", "email", "role_in_words", "second_factor", "last_signed_in", "state")
+    list_filter = (RoleFilter, "is_active")
+    list_select_related = ("client",)
     search_fields = ("email", "name")
-    date_hierarchy = "date_joined"
-    ordering = ("email",)
+    search_help_text = _("Part of a name or an address.")
+    ordering = ("name", "email")
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "role_in_words", "second_factor", "last_signed_in", "since", "state")
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
@@ -100,13 +125,52 @@ class UserAdmin(DjangoUserAdmin):
             },
         ),
     )
-    seen_fieldsets = ((None, {"fields": ("email", "name", "is_active", "groups", "last_login", "date_joined")}),)
+    seen_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("email", "name", "role_in_words", "state", "second_factor", "last_signed_in", "since"),
+                "description": _("This is your own account: somebody else who keeps accounts changes it."),
+            },
+        ),
+    )
     staff_fieldsets = (
-        (None, {"fields": ("email", "name", "role", "sees_colleagues", "is_active", "last_login", "date_joined")}),
+        (None, {"fields": ("email", "name", "role", "sees_colleagues", "is_active")}),
+        (_("Sign-in"), {"fields": ("second_factor", "last_signed_in", "since")}),
     )
 
+    @admin.display(description=_("name"), ordering="name")
+    def name_or_address(self, user: User) -> str:
+        return user.name or user.email
+
+    @admin.display(description=_("role"))
+    def role_in_words(self, user: User) -> str:
+        if user.is_superuser:
+            return gettext("superuser")
+        has = {group.name for group in user.groups.all()}
+        is_client_only = not has and not user.is_staff and hasattr(user, "client")
+        return gettext("client") if is_client_only else str(next((word for role, word in ROLES if role in has), ROLES[-1][1]))
+
+    @admin.display(description=_("second factor"), ordering="-has_factor")
+    def second_factor(self, user: Any) -> str:
+        return gettext("set up") if user.has_factor else gettext("not yet")
+
+    @admin.display(description=_("last signed in"), ordering="last_login")
+    def last_signed_in(self, user: User) -> str:
+        return _clock(user.last_login) if user.last_login else gettext("never")
+
+    @admin.display(description=_("account since"))
+    def since(self, user: User) -> str:
+        return _clock(user.date_joined)
+
+    @admin.display(description=_("state"), ordering="-is_active")
+    def state(self, user: User) -> str:
+        return gettext("active") if user.is_active else gettext("disabled")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).filter(pk__in=accounts_seen_by(request.user).values("pk"))
+        factors = Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
+        seen: QuerySet[User] = super().get_queryset(request).filter(pk__in=accounts_seen_by(request.user).values("pk"))
+        return seen.annotate(has_factor=Exists(factors)).prefetch_related("groups")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or keeps_account(request.user, obj))
@@ -129,6 +193,16 @@ class UserAdmin(DjangoUserAdmin):
         if obj is not None and not request.user.is_superuser:
             kwargs["form"] = StaffForm if self.has_change_permission(request, obj) else forms.ModelForm
         return super().get_form(request, obj, change=change, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": gettext("Accounts")} | (extra_context or {}))
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, add: bool = False, change: bool = False, form_url: str = "", obj: Any = None
+    ) -> HttpResponse:
+        title = gettext("Account of %(name)s") % {"name": obj} if obj else gettext("New account")
+        plain = {"subtitle": None, "show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context | {"title": title} | plain, add, change, form_url, obj)
 
     @method_decorator(reauthentication_required)
     def changeform_view(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:

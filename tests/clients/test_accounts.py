@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -9,13 +10,16 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from clients.models import User
 from clients.roles import DECLARED, FRONT_DESK, MANAGER, THERAPIST, keep_groups, permissions_of
 from clients.services.accounts import hand_out, role_of
 from tests.factories import UserFactory
+from tests.factories.passkeys import passkey_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -172,6 +176,30 @@ def test_a_manager_hands_a_therapist_the_sight_of_colleagues_and_takes_it_and_no
 
     manager.post(page(tess), change)
     assert not calendar.get("/therapist/").context["with_team"]
+
+
+def test_the_list_says_who_may_do_what_and_who_lacks_a_second_factor_at_the_same_cost_for_many(mina, nils, practice):
+    passkey_of(nils)
+    UserFactory(name="Thea", email="thea@example.org", is_active=False)
+    browser, where = signed_in(mina), reverse("admin:clients_user_changelist")
+    browser.get(where)
+
+    with CaptureQueriesContext(connection) as few:
+        page = browser.get(where)
+    cells = re.findall(r'<td class="field-(?:role_in_words|second_factor|state)">([^<]*)</td>', page.content.decode())
+    UserFactory.create_batch(3)
+    with CaptureQueriesContext(connection) as many:
+        browser.get(where)
+
+    assert list(zip(*[iter(cells)] * 3, strict=True)) == [
+        ("therapist", "not yet", "active"),  # Finn of the other tests, who has no role
+        ("practice manager", "not yet", "active"),
+        ("front desk", "set up", "active"),
+        ("therapist", "not yet", "disabled"),
+    ]
+    assert len(many) == len(few)
+    chosen = browser.get(f"{where}?role={FRONT_DESK}").content.decode()
+    assert ("Nils Aho" in chosen, "Thea" in chosen) == (True, False)
 
 
 def test_one_superuser_always_stays():
