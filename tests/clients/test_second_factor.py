@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
-from importlib import import_module
 from threading import Barrier, Thread
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from allauth.mfa.utils import encrypt
-from django.apps import apps
 from django.contrib.auth.hashers import identify_hasher
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 
-from clients.recovery import HashedCodes
 from clients.services.demonstration import link_of
 from tests.factories import UserFactory
 
@@ -193,28 +189,6 @@ def test_of_two_who_type_one_recovery_code_at_the_same_time_one_is_let_in(client
     assert sorted(let_in) == [False] * 6 + [True] * 2
     assert len(kept_codes(tess)["hashes"]) == 8
     assert "8 codes are left" in client.get(reverse("mfa_view_recovery_codes")).content.decode()
-
-
-def test_codes_written_down_before_only_hashes_were_kept_go_on_counting_once(tess, practice):
-    """As allauth keeps them: a seed, and which of its codes were used."""
-    allauth = HashedCodes.__base__
-    data = {"seed": encrypt("5e" * 40), "used_mask": 0b101, "viewed_at": 1.0}
-    kept = Authenticator.objects.create(user=tess, type=Authenticator.Type.RECOVERY_CODES, data=data)
-    codes = allauth(kept).generate_codes()
-    unseen = Authenticator.objects.create(
-        user=practice.finn, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x", "used_mask": 0}
-    )
-    migration = import_module("clients.migrations.0007_recovery_hashes")
-
-    migration.keep_only_hashes(apps, None)
-    migration.keep_only_hashes(apps, None)
-
-    kept.refresh_from_db()
-    assert set(kept.data) == {"hashes", "viewed_at"}
-    assert [kept.wrap().validate_code(code) for code in codes] == [number not in (0, 2) for number in range(10)]
-    assert not kept.wrap().validate_code(codes[1])
-    unseen.refresh_from_db()
-    assert unseen.data == {"hashes": []}
 
 
 @COMMITTED
