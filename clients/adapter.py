@@ -29,6 +29,12 @@ def on_authenticator_added(request: HttpRequest, user: User, authenticator: Auth
     """Whoever just typed the first code of a new app, or used a new passkey, proved it: nobody asks again at once."""
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+        request.session.cycle_key()
+
+
+def on_authenticator_used(request: HttpRequest, **more: Any) -> None:
+    """What opens more than before goes on under another key, also in a session that had begun with less."""
+    request.session.cycle_key()
 
 
 class AccountAdapter(DefaultAccountAdapter):
