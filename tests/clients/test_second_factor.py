@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, datetime
 from threading import Barrier, Thread
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from clients.services.demonstration import link_of
+from clients.services.people import register_client
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -259,7 +261,7 @@ def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_take_their_d
     ask = reverse("booking:still_you")
 
     assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
-    assert client.get("/sessions/my-data/copy/")["Location"] == f"{ask}?copy"
+    assert client.get("/sessions/my-data/copy/")["Location"] == f"{ask}?next=/sessions/my-data/copy/"
     assert client.get(ask).status_code == 200
     client.post(ask)
     assert [mail.to for mail in mailoutbox] == [["ada@example.org"]]
@@ -268,6 +270,21 @@ def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_take_their_d
     assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
     assert client.post(ask, {"code": code})["Location"] == "/sessions/my-data/"
     assert client.get("/sessions/my-data/my-data.json").status_code == 200
+
+
+def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_add_a_passkey(client, practice, clock, mailoutbox):
+    """They have no password to ask for: allauth would let whoever sits at their browser add one."""
+    client.force_login(register_client(email="cem@example.org", name="Cem Aydin").user)
+    page, ask = reverse("mfa_add_webauthn"), reverse("booking:still_you")
+    assert client.get(page).status_code == 200
+    clock.shift(301)
+
+    assert client.get(page)["Location"] == f"{ask}?next={quote(page, safe='')}"
+    client.post(f"{ask}?next={page}")
+    code = re.search(r"\b\d{6}\b", mailoutbox[0].body)[0]
+    assert client.post(f"{ask}?next={page}", {"code": code})["Location"] == page
+    assert client.get(page).status_code == 200
+    assert client.get(f"{ask}?next=https://elsewhere.example/")["Location"] == "/sessions/my-data/"
 
 
 class TestLinksOfTheDemonstration:
