@@ -7,9 +7,10 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
-from allauth.core.exceptions import RateLimited
+from allauth.core.exceptions import RateLimited, ReauthenticationRequired
 from allauth.core.internal.httpkit import clean_client_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -18,6 +19,7 @@ from django.contrib import messages
 from django.forms import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from clients.access import proved_recently, works_here
@@ -29,6 +31,12 @@ def on_authenticator_added(request: HttpRequest, user: User, authenticator: Auth
     """Whoever just typed the first code of a new app, or used a new passkey, proved it: nobody asks again at once."""
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)
+        request.session.cycle_key()
+
+
+def on_authenticator_used(request: HttpRequest, **more: Any) -> None:
+    """What opens more than before goes on under another key, also in a session that had begun with less."""
+    request.session.cycle_key()
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -68,8 +76,20 @@ class AccountAdapter(DefaultAccountAdapter):
         return said
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
-        """Whoever signed in a moment ago is not asked who they are once more."""
-        return not proved_recently(context.request)
+        """Whoever signed in a moment ago is not asked who they are once more.
+
+        Raises ReauthenticationRequired for whoever has neither a password nor a second factor: allauth would not ask them.
+        """
+        if proved_recently(context.request):
+            return False
+        if not get_reauthentication_flows(context.request.user):
+            raise ReauthenticationRequired
+        return True
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """A client shows by a code that it is still them."""
+        ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return ways or [{"id": "code", "description": _("Send me a code"), "url": reverse(settings.CLIENT_PROOF_URL)}]
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

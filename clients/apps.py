@@ -7,10 +7,11 @@ class ClientsConfig(AppConfig):
     verbose_name = _("clients")
 
     def ready(self) -> None:
-        from allauth.mfa.signals import authenticator_added
+        from allauth.mfa.signals import authenticator_added, authenticator_used
 
-        from clients.adapter import on_authenticator_added  # models exist only now
+        from clients.adapter import on_authenticator_added, on_authenticator_used  # models exist only now
         from clients.recovery import keep_only_hashes
 
         authenticator_added.connect(on_authenticator_added)
+        authenticator_used.connect(on_authenticator_used)
         keep_only_hashes()

@@ -20,6 +20,7 @@ from booking.forms.codes import CodeForm
 from booking.forms.my_data import CorrectForm, NewAddressForm
 from booking.services.audit import on_taken_along
 from booking.services.erasure import erase, fate_of, require_erasable
+from booking.views.sessions import wanted
 from clients.access import proved_recently
 from clients.exceptions import AddressTaken
 from clients.models import Client
@@ -122,9 +123,9 @@ def _new_address_coded(request: HttpRequest, client: Client, proof: AddressProof
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_a_client
 def still_you(request: HttpRequest, client: Client) -> HttpResponse:
-    """A code to their address, before they take everything with them; a sign-in of a moment ago is enough."""
+    """A code to their address, before they take everything with them or add a passkey; a sign-in of a moment ago is enough."""
     if proved_recently(request):
-        return redirect("booking:my_data_copy" if "copy" in request.GET else "booking:my_data")
+        return redirect(wanted(request) or "booking:my_data")
     proof = StillThemProof.resume(request)
     if proof is None or proof.email != user_of(client).email:
         return _code_for_still_you(request, client)
@@ -132,8 +133,8 @@ def still_you(request: HttpRequest, client: Client) -> HttpResponse:
     if not _is_proved(request, proof, form):
         return _page(request, "booking/my_data_still_you.html", form, email=proof.email)
     proof.done(user_of(client))
-    messages.success(request, _("Thank you. You can take your data with you for the next five minutes."))
-    return redirect("booking:my_data_copy" if "copy" in request.GET else "booking:my_data")
+    messages.success(request, _("Thank you. For the next five minutes we do not ask again."))
+    return redirect(wanted(request) or "booking:my_data")
 
 
 def _code_for_still_you(request: HttpRequest, client: Client) -> HttpResponse:
@@ -145,8 +146,9 @@ def _code_for_still_you(request: HttpRequest, client: Client) -> HttpResponse:
 
 
 def _still_you_first(request: HttpRequest) -> str:
-    wants_copy = request.path == reverse("booking:my_data_copy")
-    return reverse("booking:still_you") + ("?copy" if wants_copy else "")
+    """The page that asks; it leads on to a page, and to the one with the link where a file was asked for."""
+    wants_page = request.path == reverse("booking:my_data_copy")
+    return reverse("booking:still_you") + (f"?next={request.path}" if wants_page else "")
 
 
 # ---- erasing ----------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def sessions_page(request: HttpRequest, now: datetime, *, problem: str = "") -> 
 def sign_in_by_code(request: HttpRequest) -> HttpResponse:
     """The address, then the six digits that were sent there. Known and unknown addresses get the same answers until then."""
     if request.user.is_authenticated:
-        return redirect(_wanted(request) or "booking:sessions")
+        return redirect(wanted(request) or "booking:sessions")
     return _way_in(request)
 
 
@@ -144,7 +144,7 @@ def _ask(request: HttpRequest, form: AddressForm | CodeForm, *, email: str = "")
         "page": "sessions",
         "form": form,
         "email": email,
-        "goes_on": bool(_wanted(request)),
+        "goes_on": bool(wanted(request)),
         "here": _this_way(request),
         "again": _this_way(request, again=True),
     }
@@ -162,10 +162,10 @@ def _proved(request: HttpRequest, proof: AddressProof) -> HttpResponse:
         )
         return redirect(_this_way(request))
     second_factor_first = sign_in(request, user)
-    return second_factor_first or redirect(_wanted(request) or "booking:sessions")
+    return second_factor_first or redirect(wanted(request) or "booking:sessions")
 
 
-def _wanted(request: HttpRequest) -> str:
+def wanted(request: HttpRequest) -> str:
     """The page of ours that somebody came from to sign in; nothing for an address elsewhere."""
     address = request.GET.get("next", "")
     ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
@@ -177,7 +177,7 @@ def _this_way(request: HttpRequest, *, again: bool = False) -> str:
     query = QueryDict(mutable=True)
     if again:
         query["again"] = "1"
-    if address := _wanted(request):
+    if address := wanted(request):
         query["next"] = address
     return resolve_url("booking:sign_in") + (f"?{query.urlencode(safe='/')}" if query else "")
 

@@ -156,6 +156,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 # clients have no password: a code to the address they booked with lets them in
 CLIENT_LOGIN_URL = "booking:sign_in"
+# and once more before what is most private
+CLIENT_PROOF_URL = "booking:still_you"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "clients.adapter.AccountAdapter"

@@ -5,23 +5,21 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
-from importlib import import_module
 from threading import Barrier, Thread
+from urllib.parse import quote
 
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from allauth.mfa.utils import encrypt
-from django.apps import apps
 from django.contrib.auth.hashers import identify_hasher
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 
-from clients.recovery import HashedCodes
 from clients.services.demonstration import link_of
+from clients.services.people import register_client
 from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -195,28 +193,6 @@ def test_of_two_who_type_one_recovery_code_at_the_same_time_one_is_let_in(client
     assert "8 codes are left" in client.get(reverse("mfa_view_recovery_codes")).content.decode()
 
 
-def test_codes_written_down_before_only_hashes_were_kept_go_on_counting_once(tess, practice):
-    """As allauth keeps them: a seed, and which of its codes were used."""
-    allauth = HashedCodes.__base__
-    data = {"seed": encrypt("5e" * 40), "used_mask": 0b101, "viewed_at": 1.0}
-    kept = Authenticator.objects.create(user=tess, type=Authenticator.Type.RECOVERY_CODES, data=data)
-    codes = allauth(kept).generate_codes()
-    unseen = Authenticator.objects.create(
-        user=practice.finn, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x", "used_mask": 0}
-    )
-    migration = import_module("clients.migrations.0007_recovery_hashes")
-
-    migration.keep_only_hashes(apps, None)
-    migration.keep_only_hashes(apps, None)
-
-    kept.refresh_from_db()
-    assert set(kept.data) == {"hashes", "viewed_at"}
-    assert [kept.wrap().validate_code(code) for code in codes] == [number not in (0, 2) for number in range(10)]
-    assert not kept.wrap().validate_code(codes[1])
-    unseen.refresh_from_db()
-    assert unseen.data == {"hashes": []}
-
-
 @COMMITTED
 def test_a_session_from_before_the_app_was_added_proves_it_and_adds_no_other(client, tess, clock):
     early = Browser()
@@ -285,7 +261,7 @@ def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_take_their_d
     ask = reverse("booking:still_you")
 
     assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
-    assert client.get("/sessions/my-data/copy/")["Location"] == f"{ask}?copy"
+    assert client.get("/sessions/my-data/copy/")["Location"] == f"{ask}?next=/sessions/my-data/copy/"
     assert client.get(ask).status_code == 200
     client.post(ask)
     assert [mail.to for mail in mailoutbox] == [["ada@example.org"]]
@@ -294,6 +270,21 @@ def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_take_their_d
     assert client.get("/sessions/my-data/my-data.json")["Location"] == ask
     assert client.post(ask, {"code": code})["Location"] == "/sessions/my-data/"
     assert client.get("/sessions/my-data/my-data.json").status_code == 200
+
+
+def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_add_a_passkey(client, practice, clock, mailoutbox):
+    """They have no password to ask for: allauth would let whoever sits at their browser add one."""
+    client.force_login(register_client(email="cem@example.org", name="Cem Aydin").user)
+    page, ask = reverse("mfa_add_webauthn"), reverse("booking:still_you")
+    assert client.get(page).status_code == 200
+    clock.shift(301)
+
+    assert client.get(page)["Location"] == f"{ask}?next={quote(page, safe='')}"
+    client.post(f"{ask}?next={page}")
+    code = re.search(r"\b\d{6}\b", mailoutbox[0].body)[0]
+    assert client.post(f"{ask}?next={page}", {"code": code})["Location"] == page
+    assert client.get(page).status_code == 200
+    assert client.get(f"{ask}?next=https://elsewhere.example/")["Location"] == "/sessions/my-data/"
 
 
 class TestLinksOfTheDemonstration:

@@ -153,19 +153,3 @@ class TestTheFormOfAClient:
         clock.shift(60 * MINUTE)
 
         assert ada.get("/sessions/").status_code == 200
-
-
-def test_signing_in_changes_the_key_of_the_session(client, practice):
-    practice.ada.user.set_password("a long enough pass phrase")
-    practice.ada.user.save()
-    client.get("/account/login/")
-    session = client.session
-    session["something"] = "kept"
-    session.save()
-    client.cookies["sessionid"] = session.session_key
-
-    typed = {"login": "ada@example.org", "password": "a long enough pass phrase"}  # pragma: allowlist secret
-    client.post("/account/login/", typed)
-
-    assert "_auth_user_id" in client.session
-    assert client.session.session_key != session.session_key
