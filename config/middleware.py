@@ -27,8 +27,9 @@ from booking.queries import practice_zone
 from clients.access import lacks_second_factor, works_here
 from clients.origin import asked_from
 
-#: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed.
-TOKEN = re.compile(r"(?<=^/l/).+|(?<=^/intake/tablet/).+|(?<=^/stop/).+|(?<=^/feed/).+|(?<=^/demo/).+")
+#: What is secret in an address: the token of a link in a notice, of a form on a tablet, of a click that stops a kind, of a feed;
+#: the key of a mail that lets somebody choose a password, or proves an address.
+TOKEN = re.compile(r"^(/(?:l|intake/tablet|stop|feed|demo|account/password/reset/key|account/confirm-email)/).+")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 #: Seconds. Whoever works here is signed out after so long without doing anything, and so long after signing in.
@@ -247,7 +248,8 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        return f"{request.method} {TOKEN.sub('…', request.path)}"
+        path = TOKEN.sub(r"\1…", request.path)
+        return f"{request.method} {path}"
 
 
 class MethodMiddleware:
