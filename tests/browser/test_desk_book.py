@@ -23,6 +23,7 @@ def test_somebody_new_calls_and_gets_a_weekly_course(signed_in, with_form, book)
     page.get_by_role("link", name="New client").press("Enter")
     desk.look("New client")
 
+    expect(page.get_by_label("E-mail")).to_be_focused()
     page.get_by_label("E-mail").fill("ada@example.org")
     expect(page.get_by_text("Perhaps it is one of these")).to_be_visible()
     desk.look("New client")
