@@ -146,7 +146,10 @@ def book_for(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not books_for_callers(request.user):
         raise PermissionDenied
     client, now = get_object_or_404(Client, pk=pk), timezone.now()
-    form = CallerForm(request.GET if "treatment" in request.GET else as_last_time(client))
+    asks = "treatment" in request.GET
+    form = CallerForm(request.GET if asks else as_last_time(client))
+    if not asks:
+        form.begin_here()
     call = Call(client, form)
     if not form.is_valid():
         return _shown(request, call, {}, status=422)

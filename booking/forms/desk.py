@@ -135,6 +135,10 @@ class CallerForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select" if isinstance(field, forms.ChoiceField) else "form-control"
 
+    def begin_here(self) -> None:
+        """Let the page open with the first field in hand; not where something was asked already and an answer is to be read."""
+        self.fields["treatment"].widget.attrs["autofocus"] = True
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         treatment, therapist = data.get("treatment"), data.get("therapist")
@@ -168,6 +172,7 @@ class NewClientForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs |= {"class": "form-control", "autocomplete": "off"}
+        self.fields["email" if self.initial.get("name") else "name"].widget.attrs["autofocus"] = True
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).strip().lower()

@@ -13,7 +13,6 @@ from playwright.sync_api import expect
 from booking.enums import AppointmentStatus, NotificationKind
 from booking.models import Notification
 from booking.services.appointments import set_status
-from booking.services.waitlist import wish
 from tests.booking.conftest import fill_in
 from tests.clients.answers import medicine
 
@@ -212,17 +211,6 @@ def test_it_opens_on_a_phone(desk, path, scheme):
     visitor.open(path)
 
     visitor.look("February")
-
-
-def test_a_gap_leads_to_the_offer_for_whoever_waits(desk, with_form, now):
-    wish(client=with_form.bo, treatment=with_form.treatment, by=None, now=now, earliest_on=now.date(), latest_on=now.date())
-    visitor = desk()
-    visitor.open("/desk/?view=time")
-    visitor.look("Monday 1 February")
-
-    visitor.page.get_by_role("link", name="Fill this gap Bo Lindqvist").first.click()
-
-    visitor.look("Offer a time to Bo Lindqvist")
 
 
 def test_the_day_on_paper_and_the_notices_that_did_not_arrive(desk, day, now):

@@ -178,6 +178,7 @@ def a_weekly_course(desk):
         hand.find("okafro")
         hand.press(hand.link("^Book Ada Okafor"))
         desk.is_at("Book for Ada Okafor")
+        expect(hand.page.get_by_label("Treatment")).to_be_focused()
 
         hand.choose("How often", "Weekly")
         hand.type("Day", FIRST.isoformat())

@@ -168,19 +168,3 @@ def test_what_changed_meanwhile_is_shown_again_before_it_is_saved(desk, practice
     robin.press("Save and ask 5 clients")
     assert TimeOff.objects.count() == 1
     assert Repair.objects.count() == 5
-
-
-def test_somebody_who_went_home_just_now_is_one_action_away(desk, practice):
-    robin = desk()
-    robin.open("/desk/therapists/therapist/")
-    robin.page.get_by_role("row", name=re.compile("Tess Oduya")).get_by_role("checkbox").check()
-    robin.page.get_by_label("Action:").select_option(label="Ill from now on")
-    robin.page.get_by_role("button", name=re.compile("Run|Go")).click()
-    robin.page.wait_for_load_state()
-
-    expect(robin.page.locator("[name=kind]")).to_have_value("illness")
-    expect(robin.page.locator("[name=starts_at_1]")).to_have_value(re.compile("^08:0"))
-    expect(robin.page.locator("[name=ends_at_1]")).to_have_value("00:00:00")
-    robin.page.get_by_role("button", name="Save", exact=True).click()
-    robin.page.wait_for_load_state()
-    assert TimeOff.objects.get().therapist == practice.tess

@@ -16,10 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 RIGHTS = ("view_appointment", "add_appointment", "override_rules", "view_client")
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-def test_by_keyboard_from_the_board_to_booked_whatever_the_typing(signed_in, with_form, width):
+def test_by_keyboard_from_the_board_to_booked_whatever_the_typing(signed_in, with_form):
     with_form.finn.user_permissions.set(Permission.objects.filter(codename__in=RIGHTS))
-    desk = signed_in(with_form.finn, width=width)
+    desk = signed_in(with_form.finn, width=360)
     desk.open("/desk/")
 
     desk.page.keyboard.press("w")
