@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Count, F, TextChoices
+from django.db.models import Count, F, QuerySet, TextChoices
 from django.db.models.fields.json import KT
 from django.utils.translation import gettext_lazy as _
 
@@ -252,18 +252,22 @@ class _Day:
         self.rows = self._read()
         # by treatment and start, whether a cancellation now is late
         self.late: dict[tuple[UUID, datetime], bool] = {}
+        # by state, start and light, what can be done next
+        self.steps: dict[tuple[AppointmentStatus, datetime, Light], tuple[AppointmentStatus, ...]] = {}
 
-    def _read(self) -> list[Appointment]:
+    def _on_it(self) -> QuerySet[Appointment]:
+        """What is on this day, to be asked about in the database."""
         starts_at = self.midnight.replace(tzinfo=self.tz)
         ends_at = (self.midnight + timedelta(days=1)).replace(tzinfo=self.tz)
-        rows = (
+        return (
             Appointment.objects.filter(therapist__in=list(self.people))
             .filter(starts_at__lt=ends_at, starts_at__gte=starts_at - LONGEST_FOOTPRINT * _MINUTE, ends_at__gt=starts_at)
             .exclude(status=AppointmentStatus.HELD, held_until__lte=self.now)
-            .only(*READ)
-            .annotate(client_name=F("client__name"), client_phone=F("client__phone"), client_user=F("client__user"))
         )
-        return list(rows.order_by("starts_at", "pk"))
+
+    def _read(self) -> list[Appointment]:
+        of_client = {"client_name": F("client__name"), "client_phone": F("client__phone"), "client_user": F("client__user")}
+        return list(self._on_it().only(*READ).annotate(**of_client).order_by("starts_at", "pk"))
 
     def minute(self, moment: datetime) -> int:
         wall = moment.astimezone(self.tz).replace(tzinfo=None)
@@ -303,8 +307,8 @@ class _Day:
     def _sessions(self) -> Iterator[Session]:
         real = [row for row in self.rows if row.client_id is not None]
         lights = lights_of(real, now=self.now)
-        forms = _Forms.of(real)
-        steps = _last_steps(real)
+        forms = _Forms.of(self._on_it())
+        steps = _last_steps(self._on_it(), {row.pk: row.status for row in real})
         dates = PlannedDate.objects.counted({row.series_id for row in real if row.series_id})
         holds = self._holds()
         for row in self.rows:
@@ -328,7 +332,7 @@ class _Day:
                 waits=(self.now - last.since) // _MINUTE if last is not None and state == AppointmentStatus.ARRIVED else None,
                 is_now=row.starts_at <= self.now < row.ends_at and state not in FINAL,
                 is_open=row.ends_at <= self.now and state not in FINAL,
-                steps=tuple(self._steps(row, state, light)),
+                steps=self._steps(row, state, light),
                 may_cancel_late=self._may_cancel_late(row),
                 undo=last.pk if last is not None and self._can_be_undone(last, row) else None,
             )
@@ -364,12 +368,15 @@ class _Day:
             held_for=next((each.client.name for each in (offer, repair) if each is not None), ""),
         )
 
-    def _steps(self, row: Appointment, state: AppointmentStatus, light: Light) -> Iterator[AppointmentStatus]:
+    def _steps(self, row: Appointment, state: AppointmentStatus, light: Light) -> tuple[AppointmentStatus, ...]:
         """The steps that make sense at the desk: what has begun is not confirmed, and what is on hold waits for a clearance."""
-        for step in next_states(state, row.starts_at, now=self.now):
-            has_begun = step == AppointmentStatus.CONFIRMED and row.starts_at <= self.now
-            if not has_begun and not (light == Light.ON_HOLD and step in NOT_ON_HOLD):
-                yield step
+        alike = state, row.starts_at, light
+        if alike not in self.steps:
+            not_now = {AppointmentStatus.CONFIRMED} if row.starts_at <= self.now else set()
+            not_now |= set(NOT_ON_HOLD) if light == Light.ON_HOLD else set()
+            steps = next_states(state, row.starts_at, now=self.now)
+            self.steps[alike] = tuple(step for step in steps if step not in not_now)
+        return self.steps[alike]
 
     def _may_cancel_late(self, row: Appointment) -> bool:
         if row.status not in CHANGEABLE or row.starts_at <= self.now:
@@ -477,14 +484,13 @@ class _Step(NamedTuple):
         return self.by in (None, vars(row)["client_user"])
 
 
-def _last_steps(rows: Collection[Appointment]) -> dict[UUID, _Step]:
+def _last_steps(sessions: QuerySet[Appointment], state: Mapping[UUID, str]) -> dict[UUID, _Step]:
     """By session, the last entry of its history, where that is what made it what it is; nothing since its booking is no step."""
-    state = {row.pk: row.status for row in rows}
-    entries = AuditEntry.objects.filter(appointment__in=list(state)).exclude(action=AuditAction.BOOKED).order_by("at")
+    entries = AuditEntry.objects.filter(appointment__in=sessions.values("pk")).exclude(action=AuditAction.BOOKED).order_by("at")
     read = ("appointment_id", "pk", "action", "by_id", "at", "change__undo_until", "change__undone_at", KT("after__status"))
     found: dict[UUID, _Step] = {}
     for session, pk, action, by, at, undo_until, undone_at, became in entries.values_list(*read):
-        if became == state[session]:
+        if became == state.get(session):
             since = found[session].since if session in found else at
             found[session] = _Step(pk, action, by, at, since, None if undone_at else undo_until)
         elif session in found and found[session].at < at:
@@ -500,9 +506,9 @@ class _Forms(NamedTuple):
     asked: frozenset[UUID | None]
 
     @classmethod
-    def of(cls, rows: Collection[Appointment]) -> _Forms:
-        drafts = Response.objects.drafts().exclude(kind=ResponseKind.AFTER).filter(client__in={row.client_id for row in rows})
-        sent = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=[row.pk for row in rows])
+    def of(cls, sessions: QuerySet[Appointment]) -> _Forms:
+        drafts = Response.objects.drafts().exclude(kind=ResponseKind.AFTER).filter(client__in=sessions.values("client"))
+        sent = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=sessions.values("pk"))
         return cls(
             is_asked(ResponseKind.FIRST),
             frozenset(drafts.values_list("client_id", "session_on")),

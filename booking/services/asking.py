@@ -16,7 +16,7 @@ from booking.ical import GONE
 from booking.models import Appointment
 from clients.models import Client, Consent, Response, ResponseKind
 from clients.services.consents import HEALTH_DATA, may_use_health_data
-from clients.services.responses import asks_for_form, dated, is_asked, is_over
+from clients.services.responses import Dated, asks_for_form, dated, is_asked, is_over
 
 #: Still to come or about to begin, so that a client can be asked something first.
 ASKED_BEFORE = (*CHANGEABLE, AppointmentStatus.ARRIVED)
@@ -26,14 +26,14 @@ MISSED = (*GONE, AppointmentStatus.NO_SHOW)
 class Sent(NamedTuple):
     """What clients sent and agreed to be used: their latest whole form, and the dates for which they answered the short one."""
 
-    full: Mapping[UUID | None, Response]
+    full: Mapping[UUID | None, Dated]
     answered: Collection[tuple[UUID, date | None]]
 
 
 def sent_by(clients: Collection[UUID | None]) -> Sent:
     """In one query."""
     agreed = Consent.objects.standing().filter(kind=HEALTH_DATA, client__in=clients).values("client")
-    full: dict[UUID | None, Response] = {}
+    full: dict[UUID | None, Dated] = {}
     answered: set[tuple[UUID, date | None]] = set()
     for response in dated(Response.objects.current().filter(client__in=agreed)):
         if response.kind == ResponseKind.FIRST:
@@ -71,15 +71,14 @@ class _Around(NamedTuple):
     last: datetime | None
     next: datetime | None
 
-    def had_one_since(self, full: Response) -> bool:
-        assert full.submitted_at is not None
+    def had_one_since(self, full: Dated) -> bool:
         return self.last is not None and full.submitted_at < self.last
 
 
-def _last_and_next(full: Mapping[UUID | None, Response], now: datetime) -> dict[UUID | None, _Around]:
+def _last_and_next(full: Mapping[UUID | None, Dated], now: datetime) -> dict[UUID | None, _Around]:
     """By client; nothing before the first of these forms was sent is looked at."""
     last, following = Max("starts_at", filter=Q(starts_at__lte=now)), Min("starts_at", filter=Q(starts_at__gt=now))
-    since = min((form.submitted_at for form in full.values() if form.submitted_at), default=now)
+    since = min((form.submitted_at for form in full.values()), default=now)
     sessions = _not_missed().filter(client__in=[pk for pk in full if pk], starts_at__gt=since).order_by()
     rows = sessions.values_list("client_id").annotate(last=last, next=following)
     return {client: _Around(before, after) for client, before, after in rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -216,14 +216,13 @@ def _stored(response: Response) -> Answers:
 
 def full_form_is_due(client: Client, *, on: date) -> bool:
     """Whether the whole form has to be filled in before a session on a date: never sent, or longer ago than its version says."""
-    return is_over(client.responses.current().filter(kind=ResponseKind.FIRST).order_by("-submitted_at").first(), on=on)
+    sent = dated(client.responses.current().filter(kind=ResponseKind.FIRST))
+    return is_over(sent[-1] if sent else None, on=on)
 
 
-def is_over(latest: Response | None, *, on: date) -> bool:
+def is_over(latest: Dated | None, *, on: date) -> bool:
     """Whether the whole form sent last, or none, no longer serves for a session on a date."""
-    if latest is None or latest.submitted_at is None:
-        return True
-    return (on - timezone.localdate(latest.submitted_at)).days > latest.questionnaire.valid_days
+    return latest is None or (on - timezone.localdate(latest.submitted_at)).days > latest.valid_days
 
 
 def asks_for_form(client: Client, *, on: date) -> bool:
@@ -240,10 +239,20 @@ def who_is_asked(sessions: Collection[tuple[UUID, date]]) -> set[tuple[UUID, dat
     return {(client, on) for client, on in sessions if is_over(latest.get(client), on=on)}
 
 
-def dated(responses: QuerySet[Response]) -> QuerySet[Response]:
-    """The oldest first, with no more of each than lists ask of it: whose, for what, when sent, and how long it serves."""
-    read = ("client", "kind", "session_on", "submitted_at", "questionnaire__valid_days")
-    return responses.select_related("questionnaire").only(*read).order_by("submitted_at")
+class Dated(NamedTuple):
+    """Of what a client sent no more than lists ask of it: whose, for what, when sent, and how many days it serves."""
+
+    client_id: UUID
+    kind: str
+    session_on: date | None
+    submitted_at: datetime
+    valid_days: int
+
+
+def dated(sent: QuerySet[Response]) -> list[Dated]:
+    """The oldest first, in one query."""
+    rows = sent.order_by("submitted_at").values_list(*Dated._fields[:4], "questionnaire__valid_days")
+    return [Dated(*row) for row in rows]
 
 
 def is_asked(kind: str) -> bool:
