@@ -185,7 +185,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "admin:jsi18n": at_the_desk(200, 405),
     "admin:app_list": at_the_desk(200, 200),
     # of accounts to link to a therapist
-    "admin:autocomplete": at_the_desk(405, 200) | {"finn": (405, 403)},
+    "admin:autocomplete": at_the_desk(405, 403),
     "admin:view_on_site": at_the_desk(404, 404),  # nothing at the desk has a page elsewhere
     UNKNOWN_AT_DESK: at_the_desk(404, 404),
     "admin:booking_appointment_tablet": at_the_desk(200, 200),
