@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -94,6 +95,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class SecondFactorAdapter(DefaultMFAAdapter):
     """Secrets of second factors are sealed like health answers, with the keys that are not in the database."""
+
+    def is_mfa_enabled(self, user: User, types: Sequence[str] | None = None) -> bool:
+        """Whether a second step is asked for. To a client a passkey is a quicker way in beside the code, and no second step."""
+        asked = set(types or Authenticator.Type.values)
+        if not works_here(user):
+            asked &= {Authenticator.Type.TOTP}
+        enabled: bool = super().is_mfa_enabled(user, asked)
+        return enabled
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """What a new passkey is called as long as nobody gives it another name."""
+        return _("Passkey %(number)d") % {"number": Authenticator.objects.filter(user=user, type=type).count() + 1}
 
     def encrypt(self, text: str) -> str:
         return seal_secret(text)

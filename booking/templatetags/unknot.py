@@ -27,12 +27,14 @@ from booking.plans import MARKS, SessionPlan
 from booking.reading import Regions
 from booking.services.notes import Point
 from booking.services.policy import deadline
+from clients.access import works_here
 from clients.templatetags.intake import painted
 from clients.triage import Pressure
 from clients.wording import pressure_in_words
 from therapists.models import Weekday
 
 register = template.Library()
+register.filter("works_here", works_here)
 
 DAY = "D j M"
 CLOCK = "G:i"

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import Prefetch
+from django.forms import HiddenInput
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -147,6 +149,7 @@ def _ask(request: HttpRequest, form: AddressForm | CodeForm, *, email: str = "")
         "goes_on": bool(wanted(request)),
         "here": _this_way(request),
         "again": _this_way(request, again=True),
+        "redirect_field": HiddenInput().render("next", wanted(request) or reverse("booking:sessions")),
     }
     return render(request, "booking/sign_in.html", context, status=422 if form.is_bound else 200)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 
@@ -71,14 +72,19 @@ def test_an_app_is_added_and_asked_for_on_a_phone_and_a_code_from_the_kept_file_
     expect(lost.page.get_by_role("heading", level=1)).to_contain_text("My")
 
 
-def test_a_passkey_is_added_and_takes_the_place_of_the_password(visit, tess):
-    visitor = visit()
+def with_authenticator(visitor):
+    """The browser has a phone or a finger's mark to show."""
     visitor.address = visitor.address.replace("127.0.0.1", "localhost")  # passkeys want a name
     devtools = visitor.page.context.new_cdp_session(visitor.page)
     devtools.send("WebAuthn.enable")
     key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
     key |= {"isUserVerified": True, "automaticPresenceSimulation": True}
     devtools.send("WebAuthn.addVirtualAuthenticator", {"options": key})
+    return visitor
+
+
+def test_a_passkey_is_added_and_takes_the_place_of_the_password(visit, tess):
+    visitor = with_authenticator(visit())
     sign_in(visitor, tess)
     visitor.page.get_by_role("link", name="Add a passkey").click()
     visitor.look("Add a passkey")
@@ -91,6 +97,35 @@ def test_a_passkey_is_added_and_takes_the_place_of_the_password(visit, tess):
     visitor.press("Use a passkey")
 
     visitor.look("My|February")
+
+
+def test_a_client_signs_in_with_a_passkey_and_still_with_a_code(visit, practice, mailoutbox):
+    phone = with_authenticator(visit(width=360, scheme="dark"))
+
+    def by_code():
+        phone.open("/sessions/")
+        phone.fill_in(mail="ada@example.org")
+        phone.press("Send me the code")
+        phone.fill_in(Code=re.search(r"\b\d{6}\b", mailoutbox[-1].body)[0])
+        phone.press("Show my sessions|Go on")
+        expect(phone.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    by_code()
+    phone.open("/sessions/my-data/")
+    phone.page.get_by_role("link", name="Sign in with a passkey").click()
+    phone.look("Sign in with a passkey")
+    phone.page.get_by_role("link", name="Add a passkey").click()
+    phone.look("Add a passkey")
+    phone.press("Add it")
+    phone.look("You can sign in with it now")
+    phone.page.context.clear_cookies()
+
+    phone.open("/sessions/my-data/")
+    phone.look("Sign in")
+    phone.press("Use a passkey")
+    phone.look("My data")
+    phone.page.context.clear_cookies()
+    by_code()
 
 
 def test_whoever_did_nothing_is_signed_out_and_told_why(signed_in, tess, now):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.auth.hashers import identify_hasher
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -285,6 +285,25 @@ def test_a_client_shows_by_a_code_that_it_is_still_them_before_they_add_a_passke
     assert client.post(f"{ask}?next={page}", {"code": code})["Location"] == page
     assert client.get(page).status_code == 200
     assert client.get(f"{ask}?next=https://elsewhere.example/")["Location"] == "/sessions/my-data/"
+
+
+def test_a_passkey_is_a_second_step_of_who_works_here_and_to_a_client_a_way_in_beside_the_code(
+    client, finn, practice, mailoutbox
+):
+    ada = practice.ada.user
+    for user in (ada, finn):
+        Authenticator.objects.create(user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone", "credential": {}})
+    sign_in = reverse("booking:sign_in")
+
+    def by_code():
+        browser = Browser()
+        browser.post(sign_in, {"email": ada.email})
+        return browser.post(sign_in, {"code": re.search(r"\b\d{6}\b", mailoutbox[-1].body)[0]})["Location"]
+
+    assert by_code() == "/sessions/"
+    TOTP.activate(ada, "JBSWY3DPEHPK3PXP")  # pragma: allowlist secret
+    assert by_code() == reverse("mfa_authenticate")  # whoever adds an app wants to be asked for it
+    assert by_password(client, finn)["Location"] == reverse("mfa_authenticate")
 
 
 class TestLinksOfTheDemonstration:
