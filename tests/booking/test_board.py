@@ -673,7 +673,7 @@ class TestToTakeAway:
             "2027-03-09", "9:00", "9:30", "Ada Okafor", "Two areas", "Tess Oduya", session.room.name, "Not confirmed", "",
         ]  # fmt: skip
 
-    @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1"])
+    @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1", " =1"])
     def test_no_cell_is_run(self, desk, book, practice, name):
         practice.ada.name = name
         practice.ada.save()

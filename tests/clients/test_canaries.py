@@ -29,6 +29,7 @@ from clients.services.responses import flags_of, open_response, read_response
 from tests.booking.notifications.every_kind import in_words, one_of_each, whole
 from tests.clients.answers import WELL
 from tests.factories import AppointmentFactory, UserFactory
+from tests.planted import plant
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -123,7 +124,14 @@ def dump() -> str:
 def valkey() -> str:
     """Every key and value of the cache and the broker."""
     store = cache._cache.get_client(write=True)
-    return "\n".join(repr(key) + repr(store.dump(key)) for key in store.keys("*"))
+    read = {
+        b"string": store.get,
+        b"list": lambda key: store.lrange(key, 0, -1),
+        b"hash": store.hgetall,
+        b"set": store.smembers,
+        b"zset": lambda key: store.zrange(key, 0, -1),
+    }
+    return "\n".join(repr(key) + repr(read[store.type(key)](key)) for key in store.keys("*"))
 
 
 def hexed(word: str) -> str:
@@ -220,6 +228,35 @@ def test_no_word_of_a_note_is_in_a_dump_of_the_database_the_logs_or_the_cache(pr
     logs = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     for name, text in {"database": dump(), "logs": logs, "valkey": valkey()}.items():
         assert [word for word in words if word in text or hexed(word) in text] == [], name
+
+
+def test_nothing_a_client_is_known_by_is_in_the_logs_or_the_cache(practice, intake, client, now, caplog):
+    caplog.set_level(logging.DEBUG)
+    planted = plant(practice, was_here=now - timedelta(days=30), now=now)
+    cora = planted.client
+    known_by = {"name": cora.name, "email": cora.email, "phone": "020 7946 0977", "q": cora.name}
+    desk = Browser()
+    desk.force_login(UserFactory(is_staff=True, is_superuser=True))
+    client.force_login(cora.user)
+
+    Browser().post(reverse("booking:sign_in"), known_by)
+    client.post(reverse("booking:correct"), known_by)
+    client.post(reverse("booking:new_address"), {"email": f"new{cora.email}"})
+    for name in (
+        "admin:find_client",
+        "admin:new_client",
+        "admin:clients_client_changelist",
+        "admin:booking_auditentry_changelist",
+    ):
+        desk.post(reverse(name), known_by, follow=True)
+    send_due(now)
+
+    assert len(mail.outbox) >= 2
+    logs = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    assert "POST /sessions/sign-in/" in logs
+    for name, text in {"logs": logs, "valkey": valkey()}.items():
+        assert text
+        assert [word for word in planted.words + planted.health + ["7946 0977"] if word in text] == [], name
 
 
 def test_an_error_page_and_its_log_line_hold_no_answer(practice, intake, client, now, caplog):
