@@ -62,7 +62,7 @@ class Hand:
 
     def find(self, words: str) -> None:
         """The search has the focus when it opens and answers while it is typed into."""
-        expect(self.page.get_by_role("searchbox")).to_be_focused()
+        expect(self.page.locator("input[type=search]:focus")).to_be_visible()
         self.page.keyboard.type(words)
         self.fields += 1
 
