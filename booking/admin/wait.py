@@ -21,6 +21,7 @@ from booking.admin.book import as_last_time
 from booking.exceptions import BookingError
 from booking.forms.waitlist import WishForm
 from booking.models import WaitlistEntry
+from booking.services.audit import on_looked_at
 from booking.services.candidates import suiting
 from booking.services.waitlist import wish, withdraw_wish
 from booking.templatetags.unknot import clock, long_day
@@ -44,6 +45,7 @@ def wait_for(request: HttpRequest, pk: UUID) -> HttpResponse:
             return _put_on(request, wish(client=client, by=user, now=now, **form.wanted), now)
         except BookingError as refusal:
             problem = str(refusal)
+    on_looked_at(client, by=user, now=now)
     context = {
         "client": client,
         "form": form,

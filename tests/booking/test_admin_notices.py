@@ -9,8 +9,6 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from booking.enums import Channel, NotificationKind, NotificationState
@@ -120,18 +118,6 @@ def test_who_may_only_look_is_offered_no_sending(desk, sent, practice):
 
     assert not NoticeAct.objects.exists()
     assert "Send again" not in text(desk.get(LIST))
-
-
-def test_the_list_takes_the_same_number_of_queries_with_one_and_with_five(desk, sent, book, practice):
-    desk.get(LIST)
-    with CaptureQueriesContext(connection) as one:
-        desk.get(LIST)
-    for hour in range(1, 5):
-        book(client=practice.bo, starts_at=NINE + timedelta(hours=hour))
-    with CaptureQueriesContext(connection) as five:
-        desk.get(LIST)
-
-    assert len(one) == len(five)
 
 
 def test_an_address_that_refused_is_flagged_on_the_client_and_found_in_the_list(desk, practice, now):

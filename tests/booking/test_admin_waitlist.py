@@ -9,8 +9,6 @@ from datetime import date, timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Permission
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from booking.enums import OfferReason
@@ -71,20 +69,6 @@ def test_the_list_says_who_waits_for_what_and_how_long(desk, waits, practice):
     assert "3\xa0days" in desk.get(LIST).content.decode()
     assert "Cem Aydin" not in text(desk.get(f"{LIST}?q={sealed_for_address('lindqvist')}"))
     assert "Bo Lindqvist" not in text(desk.get(LIST + "?state__exact=withdrawn"))
-
-
-def test_the_list_takes_the_same_number_of_queries_with_one_and_with_five(desk, waits, practice):
-    waits()
-    desk.get(LIST)
-    with CaptureQueriesContext(connection) as one:
-        desk.get(LIST)
-    for n in range(4):
-        waits(ClientFactory(user__email=f"p{n}@example.org"), therapists=[practice.tess])
-
-    with CaptureQueriesContext(connection) as five:
-        desk.get(LIST)
-
-    assert len(five) == len(one)
 
 
 def test_the_desk_chooses_from_the_times_that_suit_and_are_free(desk, waits, practice, now):

@@ -71,6 +71,7 @@ def test_each_opening_of_what_is_kept_about_a_client_is_one_entry_and_one_query_
         at("admin:session", session): "booking.appointment",
         at("admin:book_for", practice.ada): "clients.client",
         at("admin:walk_in_for", practice.ada): "clients.client",
+        at("admin:wait_for", practice.ada): "clients.client",
     }
 
     for page, what in pages.items():
