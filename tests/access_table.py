@@ -223,7 +223,7 @@ TABLE: dict[str, dict[str, tuple[int, int]]] = {
     "mfa_generate_recovery_codes": for_oneself(200, 200) | {"ada": (200, 302)},
     "mfa_list_webauthn": for_oneself(200, 405),
     "mfa_add_webauthn": for_oneself(200, 200),
-    "mfa_reauthenticate_webauthn": for_oneself(302, 302) | {"ada": (200, 302)},
+    "mfa_reauthenticate_webauthn": for_oneself(302, 302),
     "mfa_remove_webauthn": for_oneself(404, 404) | {"ada": (200, 302)},
     "mfa_edit_webauthn": for_oneself(404, 404) | {"ada": (200, 200)},
 }

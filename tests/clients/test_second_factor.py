@@ -318,6 +318,15 @@ class TestLinksOfTheDemonstration:
         assert client.get(link_of(finn), headers={"host": "localhost:8000"})["Location"] == "/desk/"
         assert client.get("/desk/").status_code == 200
 
+    def test_nobody_is_asked_for_what_they_were_never_given(self, client, finn, clock):
+        finn.set_unusable_password()
+        finn.is_superuser = True
+        finn.save()
+        client.get(link_of(finn), headers={"host": "localhost:8000"})
+        clock.shift(301)
+
+        assert client.get(reverse("admin:clients_user_change", args=[finn.pk])).status_code == 200
+
     @pytest.mark.parametrize(
         "more",
         [
