@@ -151,7 +151,7 @@ def test_a_soft_rule_is_lifted_by_a_reason_that_the_history_keeps_and_by_nothing
 
         desk.post(page_of(practice), soon | {"override_reason": "in pain"})
 
-    assert AuditEntry.objects.get().reason == "in pain"
+    assert AuditEntry.objects.get(action="booked").reason == "in pain"
 
 
 def test_it_begins_with_what_the_client_had_last(desk, practice, book):
