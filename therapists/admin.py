@@ -26,5 +26,4 @@ class TreatmentAdmin(admin.ModelAdmin):
     list_display = ("name", "length", "turnaround", "price", "is_active")
     list_filter = ("is_active", "therapists", "rooms")
     search_fields = ("name", "description")
-    autocomplete_fields = ("location", "therapists", "rooms")
     ordering = ("order", "name")

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from booking.forms.abilities import Known, PolicyForm, areas_field, known_classes, known_conditions, languages_field
+from clients.admin.inlines import NamedInline
 from clients.models import User
 from therapists.models import ConditionPolicy, MedicationPolicy, Painkiller
 
@@ -61,7 +62,7 @@ class ConditionPolicyInline(PolicyInline):
         return known_conditions()
 
 
-class PainkillerInline(admin.TabularInline):
+class PainkillerInline(NamedInline):
     model = Painkiller
     extra = 0
 

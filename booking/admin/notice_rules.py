@@ -28,7 +28,6 @@ class NoticeRuleAdmin(admin.ModelAdmin):
     list_filter = ("is_on", "kind", "location")
     list_select_related = ("location",)
     search_fields = ("location__name",)
-    autocomplete_fields = ("location",)
     ordering = ("location__name", "kind", "-lead")
     fieldsets = (
         (None, {"fields": ("location", "kind", "is_on", "in_use_since")}),

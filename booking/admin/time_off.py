@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.messages.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -37,6 +38,7 @@ from booking.admin.abilities import (
 from booking.exceptions import BreaksSessions
 from booking.services.abilities import change_abilities
 from booking.services.repairs import Consequences, change_rules
+from clients.admin.inlines import NamedInline, name_widget
 from clients.models import User
 from therapists.models import (
     Closure,
@@ -54,6 +56,13 @@ AGREED = "agreed"
 
 class AsksFirst(admin.ModelAdmin):
     """Whatever is posted here is saved only if no session breaks, or if somebody agreed to just those that do."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A moment is typed into two fields, each of which says what it is."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, AdminSplitDateTime):
+            name_widget(field)
+        return field
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -125,17 +134,17 @@ def _say(request: HttpRequest, found: Consequences) -> None:
         messages.success(request, ngettext("%(n)d session changed its room.", "%(n)d sessions changed their room.", n) % {"n": n})
 
 
-class WorkingHoursInline(admin.TabularInline):
+class WorkingHoursInline(NamedInline):
     model = WorkingHours
     extra = 0
 
 
-class HoursOverrideInline(admin.TabularInline):
+class HoursOverrideInline(NamedInline):
     model = HoursOverride
     extra = 0
 
 
-class TimeOffInline(admin.TabularInline):
+class TimeOffInline(NamedInline):
     model = TimeOff
     extra = 0
 
@@ -154,7 +163,6 @@ class RoomAdmin(AsksFirst):
     list_filter = ("is_active", "location")
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     ordering = ("name",)
 
 
@@ -163,7 +171,6 @@ class TherapistAdmin(AsksFirst):
     list_display = ("name", "focus", "is_active")
     list_filter = ("is_active", "treatments")
     search_fields = ("name", "focus")
-    autocomplete_fields = ("user", "location")
     ordering = ("name",)
     form = TherapistForm
     fieldsets = FIELDSETS
@@ -208,7 +215,6 @@ class WorkingHoursAdmin(AsksFirst):
     list_filter = ("therapist", "weekday")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     ordering = ("therapist__name", "weekday", "opens")
 
 
@@ -218,7 +224,6 @@ class HoursOverrideAdmin(AsksFirst):
     list_filter = ("therapist",)
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "applies_on"
     ordering = ("-applies_on", "opens")
 
@@ -229,7 +234,6 @@ class TimeOffAdmin(AsksFirst):
     list_filter = ("kind", "therapist")
     list_select_related = ("therapist",)
     search_fields = ("therapist__name",)
-    autocomplete_fields = ("therapist",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
@@ -249,7 +253,6 @@ class ClosureAdmin(AsksFirst):
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
 
@@ -260,6 +263,5 @@ class HolidayOpeningAdmin(AsksFirst):
     list_filter = ("location",)
     list_select_related = ("location",)
     search_fields = ("location__name",)
-    autocomplete_fields = ("location",)
     date_hierarchy = "opens_on"
     ordering = ("-opens_on",)

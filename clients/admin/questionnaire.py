@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from clients.admin.inlines import NamedInline
 from clients.models import BodyRegion, FlagRule, Medication, MedicationClass, Question, Questionnaire, Section
 from clients.services.questionnaires import QuestionnaireRefused, activate, next_version
 from clients.spelling import key_of, words_of
@@ -41,14 +42,14 @@ class ReadOnlyUnlessDraft:
         return obj is not None and self._may(super().has_delete_permission(request, obj), obj)  # type: ignore[misc]
 
 
-class SectionInline(ReadOnlyUnlessDraft, admin.TabularInline):
+class SectionInline(ReadOnlyUnlessDraft, NamedInline):
     model = Section
     fields = ("order", "code", "title", "when")
     extra = 0
     show_change_link = True
 
 
-class QuestionInline(ReadOnlyUnlessDraft, admin.TabularInline):
+class QuestionInline(ReadOnlyUnlessDraft, NamedInline):
     model = Question
     fields = ("order", "code", "text", "type", "required", "is_retired")
     extra = 0

@@ -1,4 +1,4 @@
-"""A morning at the front desk: the day is run by clicks, by single keys, without script, and on a phone."""
+"""A morning at the front desk: the day is run by clicks, by single keys and without script."""
 
 from __future__ import annotations
 
@@ -202,16 +202,6 @@ def test_everything_works_without_script(desk, day):
     assert state(ada) == State.ARRIVED
     visitor.page.get_by_role("complementary").get_by_role("button", name="Undo").click()
     assert state(ada) == State.BOOKED
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/desk/", "/desk/?view=time", "/desk/?view=time&only=unconfirmed", "/desk/?date=2027-02-07"])
-def test_it_opens_on_a_phone(desk, path, scheme):
-    visitor = desk(width=360, scheme=scheme)
-
-    visitor.open(path)
-
-    visitor.look("February")
 
 
 def test_a_gap_leads_to_the_offer_for_whoever_waits(desk, with_form, now):
