@@ -1,4 +1,4 @@
-"""A morning at the front desk: the day is run by clicks, by single keys, without script, and on a phone."""
+"""A morning at the front desk: the day is run by clicks, by single keys and without script."""
 
 from __future__ import annotations
 
@@ -201,16 +201,6 @@ def test_everything_works_without_script(desk, day):
     assert state(ada) == State.ARRIVED
     visitor.page.get_by_role("complementary").get_by_role("button", name="Undo").click()
     assert state(ada) == State.BOOKED
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/desk/", "/desk/?view=time", "/desk/?view=time&only=unconfirmed", "/desk/?date=2027-02-07"])
-def test_it_opens_on_a_phone(desk, path, scheme):
-    visitor = desk(width=360, scheme=scheme)
-
-    visitor.open(path)
-
-    visitor.look("February")
 
 
 def test_the_day_on_paper_and_the_notices_that_did_not_arrive(desk, day, now):

@@ -53,11 +53,3 @@ def test_sessions_are_confirmed_together_and_the_next_list_is_opened(desk, optio
     visitor.page.get_by_role("navigation", name="Lists").get_by_role("link", name="1 Notices not delivered").click()
     visitor.page.get_by_role("link", name="Ada Okafor").click()
     expect(visitor.page.get_by_text("ada@example.org").first).to_be_visible()
-
-
-@pytest.mark.parametrize("width", [1280, 360])
-def test_every_list_is_clean_and_fits(desk, width):
-    visitor = desk(width=width)
-    for work in ("unconfirmed", "undelivered", "unseen"):
-        visitor.open(f"/desk/to-do/?list={work}")
-        visitor.look("To do")

@@ -1,4 +1,4 @@
-"""Somebody walks in: from the board to booked, by keyboard, on a phone, and how the history and the check before opening look."""
+"""Somebody walks in: from the board to booked, by keyboard, and on a phone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission
 from playwright.sync_api import expect
 
 from booking.models import Appointment
-from tests.factories import UserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -32,13 +31,3 @@ def test_by_keyboard_from_the_board_to_booked_whatever_the_typing(signed_in, wit
 
     expect(desk.page.get_by_text(re.compile("Booked: Ada Okafor at 9:00 with"))).to_be_visible()
     assert Appointment.objects.get(client=with_form.ada).status == "booked"
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_history_and_the_check_before_opening_are_sound(signed_in, with_form, book, width, scheme):
-    manager = UserFactory(name="Robin Vale", email="robin@example.org", is_staff=True, is_superuser=True)
-    desk = signed_in(manager, width=width, scheme=scheme)
-    desk.open("/desk/ready/")
-    desk.look("Ready to open")
-    desk.open(f"/desk/booking/appointment/{book().pk}/change/")
-    expect(desk.page.get_by_text(re.compile("Finn Desk booked it for Tuesday 9 March, 9:00"))).to_be_visible()
