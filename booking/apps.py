@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 class BookingConfig(AppConfig):
     name = "booking"
-    verbose_name = _("booking")
+    verbose_name = _("Booking")
 
     def ready(self) -> None:
         from booking.services.audit import on_details_changed, on_health_read  # models exist only now

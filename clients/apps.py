@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 class ClientsConfig(AppConfig):
     name = "clients"
-    verbose_name = _("clients")
+    verbose_name = _("Clients")
 
     def ready(self) -> None:
         from allauth.mfa.signals import authenticator_added, authenticator_used

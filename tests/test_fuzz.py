@@ -46,7 +46,7 @@ def addresses(world, person):
     for model in models:
         prefix = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield from (reverse(f"{prefix}_changelist"), reverse(f"{prefix}_add"))
-        for row in model._default_manager.all()[:1]:
+        for row in model._default_manager.order_by("pk")[:1]:
             yield from (reverse(f"{prefix}_{page}", args=[row.pk]) for page in ("change", "delete", "history"))
 
 

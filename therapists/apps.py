@@ -4,4 +4,4 @@ from django.utils.translation import gettext_lazy as _
 
 class TherapistsConfig(AppConfig):
     name = "therapists"
-    verbose_name = _("practice")
+    verbose_name = _("Practice")
