@@ -188,9 +188,11 @@ def forms_of(client, now):
 def set_up(practice, now):
     """A row of every model that nothing above made one of."""
     location, tomorrow = practice.tess.location, now + timedelta(days=1)
-    MedicationClass.objects.create(code="thinners", label="Blood thinners", severity="review", scope="whole_body")
-    Medication.objects.create(name="Warfarin", route="oral", class_codes=["thinners"])
-    BodyRegion.objects.create(code="neck", label="Neck", treatable="group", x=1, y=1)
+    MedicationClass.objects.create(
+        code="thinners", label="Blood thinners", severity="review", scope="whole_body", basis="consensus"
+    )
+    Medication.objects.create(name="Warfarin", route="oral", class_codes=["thinners"], source="us")
+    BodyRegion.objects.create(code="neck", label="Neck", area="neck", side="c", treatable="group", x=1, y=1)
     NoticeRuleFactory(location=location)
     NoticeText.objects.create(location=location, kind="reminder", opening="See you soon.")
     StaffMail.objects.create(location=location)

@@ -218,7 +218,7 @@ def test_the_day_on_paper_and_the_notices_that_did_not_arrive(desk, day, now):
     visitor.open("/desk/")
 
     visitor.page.get_by_role("link", name=re.compile("1 notice not delivered")).click()
-    visitor.look("notification")
+    visitor.look("Notifications")
     visitor.page.get_by_role("navigation", name="Sidebar").get_by_role("link", name="Day board").click()
     visitor.page.get_by_role("link", name="Print").click()
 
