@@ -46,7 +46,7 @@ def last_proved(request: HttpRequest) -> datetime:
 def proved_recently(request: HttpRequest) -> bool:
     """Whether somebody signed in, or proved once more who they are, within the last minutes.
 
-    Whoever came by a link of the demonstration is not asked: beside it they have nothing to show.
+    Whoever came by a link of the demonstration is not asked, so that trying things out stays easy.
     """
     if any(record["method"] == DEMONSTRATION for record in get_authentication_records(request, request.user)):
         return True

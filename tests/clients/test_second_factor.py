@@ -318,7 +318,7 @@ class TestLinksOfTheDemonstration:
         assert client.get(link_of(finn), headers={"host": "localhost:8000"})["Location"] == "/desk/"
         assert client.get("/desk/").status_code == 200
 
-    def test_nobody_is_asked_for_what_they_were_never_given(self, client, finn, clock):
+    def test_whoever_came_by_one_is_not_asked_again_who_they_are(self, client, finn, clock):
         finn.set_unusable_password()
         finn.is_superuser = True
         finn.save()
