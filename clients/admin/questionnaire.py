@@ -153,3 +153,7 @@ class BodyRegionAdmin(admin.ModelAdmin):
     list_filter = ("treatable", "area", "side")
     search_fields = ("code", "label")
     ordering = ("order",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BodyRegion | None = None) -> tuple[str, ...]:
+        """Answers and notes that were written name a place by its code."""
+        return ("code",) if obj else ()

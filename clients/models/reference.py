@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Lower
@@ -135,6 +136,15 @@ class BodyRegion(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def clean(self) -> None:
+        """Forms list parts under their area, and could show none that has no area, or one that is no area any more."""
+        areas, parts = BodyRegion.objects.filter(treatable=self.Treatable.GROUP), BodyRegion.objects.exclude(pk=self.pk)
+        if self.treatable != self.Treatable.GROUP:
+            if not areas.exclude(pk=self.pk).filter(code=self.area).exists():
+                raise ValidationError({"area": _("There is no area with this code. Add the area first.")})
+            if parts.filter(area=self.code).exists():
+                raise ValidationError({"treatable": _("This is an area that has parts. Move them to another one first.")})
 
     def as_region(self) -> triage.Region:
         return triage.Region(self.code, self.area, self.treatable)

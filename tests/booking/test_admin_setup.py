@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from booking.models import Appointment, StaffMail
 from booking.templatetags.unknot import said_of
-from clients.models import Client, Questionnaire, User
+from clients.models import BodyRegion, Client, Questionnaire, User
 from clients.services.questionnaires import next_version
 from tests.factories import NoticeRuleFactory, UserFactory
 from therapists.models import Location
@@ -74,3 +74,27 @@ def test_a_moment_in_the_address_is_filled_in_on_the_clock_of_the_practice(desk)
 
     filled = re.findall(r'name="(?:starts|ends)_at_[01]" value="([^"]+)"', page.content.decode())
     assert filled == ["01/07/2027", "09:00:00", "02/07/2027", "18:00:00"]
+
+
+def test_a_part_of_the_body_stands_under_an_area_that_is_there_and_keeps_its_code(desk, intake):
+    part = BodyRegion.objects.exclude(treatable="group").first()
+    area = BodyRegion.objects.get(code=part.area)
+
+    def changed(row, **facts):
+        kept = {name: getattr(row, name) for name in ("label", "side", "area", "treatable", "x", "y", "order")}
+        page = desk.post(reverse(named(BodyRegion, "change"), args=[row.pk]), kept | {"common_muscles": ""} | facts)
+        row.refresh_from_db()
+        return page.status_code == 302
+
+    assert not changed(part, area="NOWHERE")
+    assert not changed(part, area=part.code)
+    assert not changed(area, treatable="yes")
+    assert changed(part, label="Renamed", code="OTHER")
+    assert changed(area, label="Renamed as well")
+    assert (part.label, part.code, area.treatable) == ("Renamed", part.code, "group")
+    assert not BodyRegion.objects.filter(code="OTHER").exists()
+
+
+def test_a_list_is_called_what_it_lists_or_by_a_heading_of_its_own(desk):
+    for page, heading in (("therapists_room", "Rooms"), ("booking_auditentry", "History: who saw and did what")):
+        assert f"<h1>{heading}</h1>" in desk.get(reverse(f"admin:{page}_changelist")).content.decode()
