@@ -59,7 +59,10 @@ SEE_LISTS = {
 ACT_ON_LISTS = {
     Work.UNCONFIRMED: CHANGE_SESSIONS,
     Work.FORM: "booking.change_notification",
+    Work.UNDECIDED: "booking.change_notification",
     Work.BROKEN: "booking.change_repair",
+    Work.OFFERED: "booking.add_offer",
+    Work.ENDING: "booking.change_notification",
     Work.UNDELIVERED: "booking.change_notification",
 }
 OWNER_KEY = "hold_owner"

@@ -169,22 +169,17 @@ DERIVED = (*BEFORE_START, NotificationKind.FOLLOW_UP)
 DECLINABLE = DERIVED
 #: To the practice itself, about no one client.
 TO_PRACTICE = (NotificationKind.DAY_AHEAD, NotificationKind.DESK)
+#: What tells a therapist that there is something to decide.
+TO_DECIDE = (NotificationKind.REVIEW, NotificationKind.REVIEW_AGAIN, NotificationKind.REVIEW_LATE)
 #: To the staff, in the practice's language and our words. All others go to clients: the practice may put them in its own.
 TO_STAFF = (
     NotificationKind.REPAIR_LAPSED,
-    NotificationKind.REVIEW,
-    NotificationKind.REVIEW_AGAIN,
-    NotificationKind.REVIEW_LATE,
+    *TO_DECIDE,
     *TO_PRACTICE,
 )
 TO_CLIENTS = tuple(kind for kind in NotificationKind if kind not in TO_STAFF)
 #: Their version counts the rounds of a flag or the clearances, not the times of the session.
-OWN_VERSION = (
-    NotificationKind.REVIEW,
-    NotificationKind.REVIEW_AGAIN,
-    NotificationKind.REVIEW_LATE,
-    NotificationKind.CLEARED,
-)
+OWN_VERSION = (*TO_DECIDE, NotificationKind.CLEARED)
 
 
 class NotificationState(TextChoices):

@@ -118,8 +118,8 @@ def is_sensitive(field):
     is_whose_or_may = field.is_relation and field.related_model in (User, Client, Group, Permission)
     is_of_an_account = isinstance(field, BooleanField) and field.model is User
     is_when_or_how_much = isinstance(field, DateTimeField | DecimalField)
-    is_secret = "token" in field.name or "hash" in field.name
-    return is_whose_or_may or is_of_an_account or is_when_or_how_much or is_secret or field.name in STATES
+    opens_something = "token" in field.name or "hash" in field.name
+    return is_whose_or_may or is_of_an_account or is_when_or_how_much or opens_something or field.name in STATES
 
 
 @cache

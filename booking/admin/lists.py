@@ -16,7 +16,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, TextChoices
+from django.db.models import F, QuerySet, TextChoices
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -28,12 +28,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from booking.access import acts_on, lists_seen, runs_board, sees_board, sessions_at_desk
-from booking.enums import AppointmentStatus, NotificationKind
-from booking.exceptions import CannotChange, OnHold
-from booking.models import Notification, Repair
+from booking.enums import TO_DECIDE, AppointmentStatus, NotificationKind
+from booking.exceptions import CannotChange, OfferOver, OnHold
+from booking.models import Notification, Offer, Repair
 from booking.services.appointments import set_status
 from booking.services.notices import send_again
 from booking.services.repairs import propose_again
+from booking.services.waitlist import take_back_offer
 from booking.worklists import Asked, Row, Work, Worklist
 from clients.models import User
 from therapists.models import Location
@@ -57,7 +58,8 @@ class Left(TextChoices):
     GONE = "gone", _("no longer on this list")
     CHANGED = "changed", _("changed meanwhile")
     ON_HOLD = "on_hold", _("on hold until a doctor has spoken")
-    NEVER_ASKED = "never_asked", _("no notice asked for the form")
+    NEVER_TOLD = "never_told", _("no message about it went out yet")
+    ANSWERED = "answered", _("answered meanwhile")
     IN_TIME = "in_time", _("still has time to answer")
     NOTHING_FREE = "nothing_free", _("nothing is free instead: please call")
 
@@ -213,10 +215,38 @@ def _confirm(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
 def _ask_again(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
     """Send once more what asked for the form nearest to each session."""
     asked = Notification.objects.filter(kind=NotificationKind.FORM, appointment__in=sessions, sequence=F("appointment__sequence"))
-    nearest = asked.order_by("appointment_id", "lead", "channel").distinct("appointment_id").values_list("pk", flat=True)
-    acted = _send_again(list(nearest), by, now)
+    return _once_more(asked.order_by("appointment_id", "lead", "channel"), sessions, by, now)
+
+
+def _remind_therapists(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
+    """Send once more what last told the therapist of each session that there is something to decide."""
+    told = Notification.objects.filter(kind__in=TO_DECIDE, appointment__in=sessions)
+    return _once_more(told.order_by("appointment_id", "-created_at", "pk"), sessions, by, now)
+
+
+def _say_it_ends(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
+    """Send once more what told each client that their series ends."""
+    told = Notification.objects.filter(kind=NotificationKind.SERIES_ENDING, appointment__in=sessions)
+    return _once_more(told.order_by("appointment_id", "-created_at", "pk"), sessions, by, now)
+
+
+def _once_more(told: QuerySet[Notification], sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
+    """Of each session the first of these notices."""
+    acted = _send_again(list(told.distinct("appointment_id").values_list("pk", flat=True)), by, now)
     if never := len(sessions) - acted.done - acted.left.total():
-        acted.left[Left.NEVER_ASKED.label] += never
+        acted.left[Left.NEVER_TOLD.label] += never
+    return acted
+
+
+def _take_back(offers: Sequence[UUID], by: User, now: datetime) -> Acted:
+    acted = Acted()
+    for offer in Offer.objects.filter(pk__in=offers):
+        try:
+            take_back_offer(offer, by=by, now=now)
+        except OfferOver:
+            acted.left[Left.ANSWERED.label] += 1
+        else:
+            acted.done += 1
     return acted
 
 
@@ -249,6 +279,19 @@ ACTS = {
         _("Look for new proposals for the chosen"),
         ngettext_lazy("%(n)d new proposal was sent", "%(n)d new proposals were sent", "n"),
         _propose_again,
+    ),
+    Work.UNDECIDED: Act(
+        _("Remind the therapists of the chosen"),
+        ngettext_lazy("%(n)d reminder leaves in a moment", "%(n)d reminders leave in a moment", "n"),
+        _remind_therapists,
+    ),
+    Work.OFFERED: Act(
+        _("Take the chosen back"), ngettext_lazy("%(n)d offer taken back", "%(n)d offers taken back", "n"), _take_back
+    ),
+    Work.ENDING: Act(
+        _("Tell the chosen again that it ends"),
+        ngettext_lazy("%(n)d message leaves in a moment", "%(n)d messages leave in a moment", "n"),
+        _say_it_ends,
     ),
     Work.UNDELIVERED: Act(
         _("Send the chosen again"),

@@ -165,6 +165,15 @@ def decline_offer(offer: Offer, *, by: User | None, now: datetime) -> Offer:
 
 
 @transaction.atomic
+def take_back_offer(offer: Offer, *, by: User, now: datetime) -> Offer:
+    """Hold the time no longer; it goes on to the next person and the wish stays. Raises OfferOver once it was answered."""
+    [offer] = _locked_offers(Offer.objects.filter(pk=offer.pk))
+    if not Offer.objects.answerable(now).filter(pk=offer.pk).exists():
+        raise OfferOver
+    return _end(offer, OfferState.WITHDRAWN, by=by, now=now)
+
+
+@transaction.atomic
 def offer_by_hand(entry: WaitlistEntry, *, therapist: Therapist, starts_at: datetime, by: User, now: datetime) -> Offer:
     """Offer a free time to somebody who waits, before everybody else; whether it suits them is for the desk to say.
 

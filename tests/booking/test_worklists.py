@@ -13,15 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from booking.enums import AppointmentStatus, Channel, Fit, NotificationKind, NotificationState
+from booking.exceptions import OfferOver
 from booking.models import Appointment, Notification, Repair, SessionFlag
 from booking.services.appointments import confirm_coming, set_status
 from booking.services.changes import cancel_sessions
-from booking.services.waitlist import offer_by_hand, wish
+from booking.services.waitlist import accept_offer, offer_by_hand, take_back_offer, wish
 from booking.worklists import Asked, Work, Worklist
 from tests.booking.conftest import NINE, fill_in
 from tests.booking.services.test_repairs import away, save
 from tests.clients.answers import medicine
-from tests.factories import AppointmentFactory, ClientFactory, LocationFactory, TherapistFactory, TreatmentFactory
+from tests.factories import AppointmentFactory, ClientFactory, LocationFactory, TherapistFactory, TreatmentFactory, UserFactory
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -39,6 +40,7 @@ RIGHTS = (
     "view_notification",
     "change_notification",
     "change_repair",
+    "add_offer",
 )
 
 
@@ -317,7 +319,7 @@ class TestManyAtOnce:
 
         answer = do(desk, "form", hers, his)
 
-        assert said(answer) == ["1 asked again; 1 left: no notice asked for the form."]
+        assert said(answer) == ["1 asked again; 1 left: no message about it went out yet."]
         notice.refresh_from_db()
         assert (notice.state, notice.copies, notice.channel) == (NotificationState.QUEUED, 1, Channel.EMAIL)
 
@@ -344,6 +346,49 @@ class TestManyAtOnce:
         hers.refresh_from_db()
         assert hers.state == "settled"
 
+    def test_offers_are_taken_back_and_the_times_are_free_again(self, desk, finn, practice, now):
+        def offered(client, hours):
+            days = {"earliest_on": TUESDAY, "latest_on": TUESDAY}
+            waiting = wish(client=client, treatment=practice.treatment, by=None, now=now, **days)
+            return offer_by_hand(waiting, therapist=practice.jonas, starts_at=NINE + hours * HOUR, by=practice.finn, now=EVENING)
+
+        hers, his = offered(practice.ada, 1), offered(practice.bo, 3)
+        accept_offer(his, by=practice.bo.user, now=EVENING)
+
+        answer = do(desk, "offered", hers, his)
+
+        assert said(answer) == ["1 offer taken back; 1 left: no longer on this list."]
+        hers.refresh_from_db()
+        assert (hers.state, hers.by, hers.hold.state) == ("withdrawn", finn, "released")
+        with pytest.raises(OfferOver):
+            accept_offer(hers, by=practice.ada.user, now=EVENING)
+        with pytest.raises(OfferOver):
+            take_back_offer(his, by=finn, now=EVENING)
+
+    def test_therapists_are_reminded_of_what_they_have_to_decide(self, desk, intake, book, practice, now):
+        practice.tess.user = UserFactory(email="tess@example.org")
+        practice.tess.save()
+        hers, his = book(), book(client=practice.bo, starts_at=NINE + HOUR)
+        for client in (practice.ada, practice.bo):
+            fill_in(client, now, takes_any="yes", med_list=[medicine("Eliquis")])
+        told = Notification.objects.filter(kind=NotificationKind.REVIEW)
+        told.filter(appointment=his).delete()
+        told.update(state=NotificationState.SENT)
+
+        answer = do(desk, "undecided", hers, his)
+
+        assert said(answer) == ["1 reminder leaves in a moment; 1 left: no message about it went out yet."]
+        assert [(each.state, each.recipient, each.copies) for each in told] == [("queued", "tess@example.org", 1)]
+
+    def test_clients_are_told_again_that_their_series_ends(self, desk, book_series, failed):
+        *_before, last = book_series(2).appointments
+        ends = failed(last, kind=NotificationKind.SERIES_ENDING, state=NotificationState.SENT, lead=WEEK)
+
+        assert said(do(desk, "ending", last)) == ["1 message leaves in a moment."]
+
+        ends.refresh_from_db()
+        assert (ends.state, ends.copies) == (NotificationState.QUEUED, 1)
+
     @pytest.mark.parametrize(
         ("work", "missing"),
         [
@@ -352,6 +397,9 @@ class TestManyAtOnce:
             ("undelivered", "change_notification"),
             ("undelivered", "view_notification"),
             ("broken", "change_repair"),
+            ("undecided", "change_notification"),
+            ("offered", "add_offer"),
+            ("ending", "change_notification"),
             ("unseen", None),
         ],
     )
