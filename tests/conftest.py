@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.models import Permission
 from django.contrib.auth.signals import user_logged_in
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory, UserFactory
+from tests.full_sign_in import fully
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +21,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             cursor.execute(f"ALTER TABLE booking_audit{table} DISABLE TRIGGER audit_{table}_never_emptied")
 
 
-def _fully(request, user, **_more):
-    """``force_login`` signs in with a second factor; a sign-in over HTTP has what it really had."""
-    if "REQUEST_METHOD" not in request.META:
-        record_authentication(request, user, "mfa", type="totp")
-
-
-user_logged_in.connect(_fully)
+user_logged_in.connect(fully)
 
 
 @pytest.fixture

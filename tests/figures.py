@@ -36,9 +36,13 @@ def main(folder: str) -> int:
     with services_plugin.running:
         django.setup()
         from django.conf import settings
+        from django.contrib.auth.signals import user_logged_in
         from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
+        from tests.full_sign_in import fully
+
         setup_test_environment()
+        user_logged_in.connect(fully)
         settings.LIMITS = {}  # a crowd from one machine is what is measured
         package = importlib.import_module(f"tests.{folder}")
         for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
