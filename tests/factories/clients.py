@@ -10,7 +10,7 @@ class UserFactory(DjangoModelFactory[User]):
     class Meta:
         model = User
 
-    name = factory.Sequence(lambda n: ["Ada Okafor", "Bo Lindqvist"][n % 2])
+    name = factory.Sequence(lambda n: f"Person {n}")
     email = factory.Sequence(lambda n: f"person{n}@example.org")
 
 

@@ -11,12 +11,16 @@
     field_name: fieldName,
   });
 
-  const post = (parameters, success, failure) =>
-    $.ajax({
+  // Select2 gives up what it asked before when more is typed: for that it needs the request, not the promise of its answer.
+  const post = (parameters, success, failure) => {
+    const request = $.ajax({
       ...parameters,
       type: "POST",
       headers: { "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value },
-    }).then(success, failure);
+    });
+    request.then(success, failure);
+    return request;
+  };
 
   $.fn.djangoAdminSelect2 = function () {
     return this.each((_index, element) => {
