@@ -92,9 +92,11 @@ def test_from_the_first_look_to_falling_ill_at_noon(signed_in, with_form, book, 
     assert second.starts_at == nine + timedelta(hours=2, minutes=20)
 
     # at noon Tess goes home; Cleo, who is still to come, is offered something else
-    at(nine + 3 * HOUR, tess)
     tess.page.get_by_role("link", name="My hours").click()
-    tess.page.get_by_role("link", name="I am ill from now").click()
+    ill = tess.page.get_by_role("link", name="I am ill from now")
+    expect(ill).to_be_visible()
+    at(nine + 3 * HOUR, tess)
+    ill.click()
     tess.look("When are you away")
     tess.press("Show what it does")
     expect(tess.page.get_by_text("1 session can no longer take place.")).to_be_visible()

@@ -13,6 +13,7 @@ from booking.enums import AppointmentStatus, NotificationKind, OfferReason, Offe
 from booking.exceptions import AlreadyOffered, CannotWait, NobodyToTell, NoTimeToAnswer, OfferOver, OutsideAvailability, SlotTaken
 from booking.models import Appointment, FreedTime, Hold, Notification, Offer, WaitlistEntry
 from booking.notifications.delivery import send_due
+from booking.queries import forget_rules
 from booking.services.candidates import askers_by_fit
 from booking.services.changes import UNDO_LASTS, Move, cancel_sessions, move_sessions, sessions_in, undo_change
 from booking.services.guard import Choice
@@ -685,7 +686,8 @@ def test_the_database_refuses_a_second_open_offer_for_a_time_and_for_a_person(wa
             twin.save(force_insert=True)
 
 
-def test_a_fault_in_one_free_time_holds_up_no_other(waits, frees, practice, now):
+def test_a_fault_in_one_free_time_holds_up_no_other(waits, frees, practice, now, request):
+    request.addfinalizer(forget_rules)
     waits()
     broken = frees(now, therapist=practice.jonas, starts_at=NINE - DAY)
     practice.jonas.location = LocationFactory(name="Elsewhere", zone="Nowhere/At_All")
