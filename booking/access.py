@@ -55,7 +55,7 @@ SEE_LISTS = {
     Work.ENDING: "clients.view_client",
     Work.UNSEEN: "clients.view_client",
 }
-#: Those with something to do to many rows at once, and what that asks for.
+#: What it asks for to do to many rows of a list at once what can be done there.
 ACT_ON_LISTS = {
     Work.UNCONFIRMED: CHANGE_SESSIONS,
     Work.FORM: "booking.change_notification",
@@ -64,6 +64,7 @@ ACT_ON_LISTS = {
     Work.OFFERED: "booking.add_offer",
     Work.ENDING: "booking.change_notification",
     Work.UNDELIVERED: "booking.change_notification",
+    Work.UNSEEN: "booking.change_reach",
 }
 OWNER_KEY = "hold_owner"
 BEHALF_KEY = "on_behalf"
@@ -386,7 +387,7 @@ def lists_seen(user: User | AnonymousUser) -> list[Work]:
 
 def acts_on(user: User | AnonymousUser, work: Work) -> bool:
     """Whether somebody may do to many rows of a list at once what can be done there."""
-    return work in ACT_ON_LISTS and work in lists_seen(user) and user.has_perm(ACT_ON_LISTS[work])
+    return work in lists_seen(user) and user.has_perm(ACT_ON_LISTS[work])
 
 
 def sessions_at_desk(user: User | AnonymousUser) -> AppointmentQuerySet:

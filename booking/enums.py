@@ -257,6 +257,7 @@ class AuditAction(TextChoices):
     ERASED = "erased", _("erased")
     LOOKED_AT = "looked_at", _("looked at")
     TAKEN_ALONG = "taken_along", _("took a copy")
+    CALLED = "called", _("called")
     ADDED = "added", _("added")
     CHANGED = "changed", _("changed")
     DELETED = "deleted", _("deleted")

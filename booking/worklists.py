@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet, TextChoices
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, TextChoices
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -159,14 +159,15 @@ def _ending(asked: Asked) -> AppointmentQuerySet:
 
 
 def _unseen(asked: Asked) -> AppointmentQuerySet:
-    """Each such client's last session, so long ago, with none after it, be it past or ahead."""
+    """Each such client's last session, so long ago, with none after it, be it past or ahead, and nobody has called them since."""
     later = (
         Appointment.objects.real()
         .exclude(status__in=NOT_SEEN)
         .filter(client=OuterRef("client"), starts_at__gt=OuterRef("starts_at"))
     )
     seen = _here(asked).real().exclude(status__in=NOT_SEEN)
-    return seen.filter(~Exists(later), starts_at__lte=asked.not_since)
+    called = Q(client__reach__called_at__gt=asked.not_since)
+    return seen.filter(~Exists(later), ~called, starts_at__lte=asked.not_since)
 
 
 _LISTS: dict[Work, Callable[[Asked], Found]] = {

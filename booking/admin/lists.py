@@ -33,10 +33,11 @@ from booking.exceptions import CannotChange, OfferOver, OnHold
 from booking.models import Notification, Offer, Repair
 from booking.services.appointments import set_status
 from booking.services.notices import send_again
+from booking.services.reach import note_called
 from booking.services.repairs import propose_again
 from booking.services.waitlist import take_back_offer
 from booking.worklists import Asked, Row, Work, Worklist
-from clients.models import User
+from clients.models import Client, User
 from therapists.models import Location
 
 #: Weeks after which a client is one who was not seen lately, where nobody asks for others, and the most that can be asked for.
@@ -267,6 +268,12 @@ def _propose_again(repairs: Sequence[UUID], by: User, now: datetime) -> Acted:
     return acted
 
 
+def _note_called(sessions: Sequence[UUID], by: User, now: datetime) -> Acted:
+    clients = Client.objects.filter(appointments__in=sessions).values_list("pk", flat=True)
+    note_called(clients, by=by, now=now)
+    return Acted(len(clients))
+
+
 def _send_again(notices: Sequence[UUID], by: User, now: datetime) -> Acted:
     sent = send_again(notices, by=by, now=now)
     return Acted(sent.done, Counter({why.label: count for why, count in sent.left.items()}))
@@ -297,5 +304,10 @@ ACTS = {
         _("Send the chosen again"),
         ngettext_lazy("%(n)d notice leaves in a moment", "%(n)d notices leave in a moment", "n"),
         _send_again,
+    ),
+    Work.UNSEEN: Act(
+        _("Note that the chosen were called"),
+        ngettext_lazy("%(n)d noted as called", "%(n)d noted as called", "n"),
+        _note_called,
     ),
 }

@@ -58,14 +58,24 @@ GROUPS: list[tuple[str | Promise, list[Entry]]] = [
     (
         _("Practice"),
         [
-            Entry(_("Treatments"), "admin:therapists_treatment_changelist"),
-            Entry(_("Rooms"), "admin:therapists_room_changelist"),
             Entry(_("Leave"), "admin:therapists_timeoff_changelist"),
             Entry(_("Closures"), "admin:therapists_closure_changelist"),
             Entry(_("Notices sent"), "admin:booking_notification_changelist"),
             Entry(_("Accounts"), "admin:clients_user_changelist"),
             Entry(_("History"), "admin:booking_auditentry_changelist"),
+        ],
+    ),
+    (
+        _("Set-up"),
+        [
             Entry(_("Ready to open?"), "admin:setup_check", is_for=sees_setup),
+            Entry(_("Location"), "admin:therapists_location_changelist"),
+            Entry(_("Rooms"), "admin:therapists_room_changelist"),
+            Entry(_("Treatments"), "admin:therapists_treatment_changelist"),
+            Entry(_("Working hours"), "admin:therapists_workinghours_changelist"),
+            Entry(_("Questionnaires"), "admin:clients_questionnaire_changelist"),
+            Entry(_("Rules for notices"), "admin:booking_noticerule_changelist"),
+            Entry(_("Texts of messages"), "admin:booking_noticetext_changelist"),
         ],
     ),
 ]

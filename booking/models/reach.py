@@ -51,8 +51,16 @@ class Reach(models.Model):
     # the number that a message could not be delivered to; tried again where there is no other way
     unreached = models.CharField(_("number that does not work"), max_length=20, blank=True)
     unreached_at = models.DateTimeField(_("not delivered"), null=True, blank=True)
+    # the desk asked after somebody who had not been here for long
+    called_at = models.DateTimeField(_("called"), null=True, blank=True)
 
-    personal = {"channel": "contact", "declined": "contact", "bounced": "contact", "stopped": "contact", "unreached": "contact"}
+    personal = {
+        "channel": "contact",
+        "declined": "contact",
+        "bounced": "contact",
+        "stopped": "contact",
+        "unreached": "contact",
+    }
     personal_of = "client"
 
     objects = ReachManager()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
-from booking.enums import DECLINABLE, Channel
-from booking.models import Reach
-from clients.models import Client
+from booking.enums import DECLINABLE, AuditAction, Channel
+from booking.models import AuditEntry, Reach
+from clients.models import Client, User
 
 
 @transaction.atomic
@@ -33,6 +34,16 @@ def decline(client: Client, kind: str) -> Reach:
         reach.declined = [*reach.declined, kind]
         reach.save(update_fields=["declined"])
     return reach
+
+
+@transaction.atomic
+def note_called(clients: Iterable[UUID], *, by: User, now: datetime) -> None:
+    """The desk asked after clients who had not been here for long: they are not listed as such again for as long."""
+    for client in clients:
+        Reach.objects.update_or_create(client_id=client, defaults={"called_at": now})
+    AuditEntry.objects.bulk_create(
+        AuditEntry(action=AuditAction.CALLED, client_id=client, record=client, by=by, at=now) for client in clients
+    )
 
 
 def stop_texts(number: str, *, now: datetime) -> int:

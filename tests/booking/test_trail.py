@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from booking.models import NOTES_STAY, AuditEntry, Note, NoteView
 from booking.services.changes import cancel_sessions
+from booking.services.reach import note_called
 from booking.views import my_data
 from clients.crypto import sealed_for_address
 from clients.models import ResponseView
@@ -92,6 +93,11 @@ class TestWhatAClientReads:
             "Finn Desk changed your name, number or address.",
             "You changed your name, number or address. From the internet address 127.0.0.1",
         ]
+
+    def test_that_they_were_called_is_told_of(self, lines, practice, now):
+        note_called([practice.ada.pk], by=practice.finn, now=now)
+
+        assert lines() == ["Finn Desk noted that you were called."]
 
     def test_a_reading_is_told_of_when_what_was_read_is_gone(self, lines, book, practice, tess, now):
         note = read_by(tess, book(), now + DAY)

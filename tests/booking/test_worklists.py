@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from booking.enums import AppointmentStatus, Channel, Fit, NotificationKind, NotificationState
 from booking.exceptions import OfferOver
-from booking.models import Appointment, Notification, Repair, SessionFlag
+from booking.models import Appointment, AuditEntry, Notification, Reach, Repair, SessionFlag
 from booking.services.appointments import confirm_coming, set_status
 from booking.services.changes import cancel_sessions
 from booking.services.waitlist import accept_offer, offer_by_hand, take_back_offer, wish
@@ -41,6 +41,7 @@ RIGHTS = (
     "change_notification",
     "change_repair",
     "add_offer",
+    "change_reach",
 )
 
 
@@ -389,6 +390,22 @@ class TestManyAtOnce:
         ends.refresh_from_db()
         assert (ends.state, ends.copies) == (NotificationState.QUEUED, 1)
 
+    def test_who_was_called_is_listed_again_once_it_is_as_long_ago(self, desk, finn, practice, listed):
+        seen = {"therapist": practice.tess, "treatment": practice.treatment, "status": State.DONE}
+        hers, his = (
+            AppointmentFactory(**seen, client=client, starts_at=EVENING - 9 * WEEK - wait)
+            for client, wait in ((practice.ada, HOUR), (practice.bo, 3 * HOUR))
+        )
+
+        assert said(do(desk, "unseen", hers, uuid4())) == ["1 noted as called; 1 left: no longer on this list."]
+        assert said(do(desk, "unseen", hers)) == ["0 noted as called; 1 left: no longer on this list."]
+
+        assert listed(Work.UNSEEN) == listed(Work.UNSEEN, now=EVENING + 8 * WEEK - MINUTE) == ["Bo Lindqvist"]
+        assert listed(Work.UNSEEN, now=EVENING + 8 * WEEK) == ["Bo Lindqvist", "Ada Okafor"]
+        deed = AuditEntry.objects.get(action="called")
+        assert (deed.client, deed.record, deed.by, deed.at) == (practice.ada, practice.ada.pk, finn, EVENING)
+        assert not Reach.objects.filter(client=his.client).exists()
+
     @pytest.mark.parametrize(
         ("work", "missing"),
         [
@@ -400,7 +417,7 @@ class TestManyAtOnce:
             ("undecided", "change_notification"),
             ("offered", "add_offer"),
             ("ending", "change_notification"),
-            ("unseen", None),
+            ("unseen", "change_reach"),
         ],
     )
     def test_only_where_there_is_something_to_do_and_the_right_to(self, desk, finn, book, failed, work, missing):
