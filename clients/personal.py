@@ -8,11 +8,12 @@ What in such a row tells of somebody else its ``withheld_from`` names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -48,6 +49,13 @@ class Group:
 
     title: str
     rows: list[list[Fact]]
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    name: str
+    added_at: datetime
+    used_at: datetime | None
 
 
 def tagged(model: type[models.Model]) -> Mapping[str, str]:
@@ -86,16 +94,14 @@ def as_data(client: Client, *, now: datetime) -> dict[str, Any]:
 
     Whoever gets it must be the client: nothing is logged.
     """
-    return {
-        "made_at": now,
-        "rows": {
-            model._meta.label: [
-                {field.name: None if _is_withheld(row, field, client) else _plain(row, field) for field in _columns(model)}
-                for row in rows_about(model, client)
-            ]
-            for model in models_about_clients()
-        },
+    rows = {
+        model._meta.label: [
+            {field.name: None if _is_withheld(row, field, client) else _plain(row, field) for field in _columns(model)}
+            for row in rows_about(model, client)
+        ]
+        for model in models_about_clients()
     }
+    return {"made_at": now, "rows": rows | {Authenticator._meta.label: [asdict(each) for each in _passkeys(client)]}}
 
 
 def in_groups(client: Client) -> list[Group]:
@@ -108,7 +114,22 @@ def in_groups(client: Client) -> list[Group]:
         )
         for model in models_about_clients()
     ]
+    found.append(Group(_("Your passkeys"), [_facts_of_passkey(each) for each in _passkeys(client)]))
     return [group for group in found if group.rows]
+
+
+# ---- what allauth keeps -----------------------------------------------------------------------------------------------------
+
+
+def _passkeys(client: Client) -> list[Passkey]:
+    """What they called each, and when it came; of the key itself nothing would tell them anything."""
+    kept = Authenticator.objects.filter(user=client.user, type=Authenticator.Type.WEBAUTHN).order_by("created_at")
+    return [Passkey(each.wrap().name, each.created_at, each.last_used_at) for each in kept]
+
+
+def _facts_of_passkey(passkey: Passkey) -> list[Fact]:
+    told = [(_("Name"), passkey.name), (_("Added"), passkey.added_at), (_("Last used"), passkey.used_at)]
+    return [Fact(label, lines) for label, value in told if (lines := _said(value))]
 
 
 # ---- columns ----------------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from clients.services.consents import health_data_question, record_agreement
 from clients.services.responses import open_response, save_section, submit_response
 from tests.clients.answers import WELL
 from tests.factories import AppointmentFactory, ClientFactory
+from tests.factories.passkeys import passkey_of
 
 PHONE = "+442079460977"
 OTHER_PHONE = "+442079460978"
@@ -78,6 +79,7 @@ def plant(practice: SimpleNamespace, *, was_here: datetime | None, now: datetime
     cora.user.save()
     cora.save()
     EmailAddress.objects.create(user=cora.user, email=cora.email, verified=True, primary=True)
+    passkey_of(cora.user, planted.word())
     record_booking_consent(cora, by=cora.user, now=now)
     _answers(planted, practice, now)
     session = _sessions(planted, practice, now, was_here=was_here)
