@@ -16,6 +16,7 @@ from booking.queries import rules
 from booking.services.asking import sessions_that_ask
 from booking.services.notes import without_a_signed_note
 from booking.services.progress import progress_of
+from booking.worklists import Asked, Work, Worklist
 from clients.models import BodyRegion, Response
 from clients.services.responses import flags_of
 from therapists.models import ConditionPolicy, Location, MedicationPolicy, Room, Therapist, Treatment, WorkingHours
@@ -41,6 +42,12 @@ def test_it_is_a_whole_practice(demo):
     sign_ins = demo / "demo-sign-ins.txt"
     assert sign_ins.stat().st_mode & 0o777 == 0o600
     assert "robin.ashdown@example.org" in sign_ins.read_text()
+
+
+def test_some_have_not_been_here_lately_and_wait_to_be_called(demo):
+    unseen = Worklist(Work.UNSEEN, Asked(Location.objects.get(), 8, timezone.now()))
+
+    assert 1 <= unseen.count <= 4
 
 
 def test_every_note_up_to_yesterday_is_signed_and_marks_places_that_exist(demo):

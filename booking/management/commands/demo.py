@@ -60,6 +60,7 @@ from therapists.models import (
 
 PAST = timedelta(weeks=12)
 AHEAD = timedelta(weeks=8)
+STAYED_AWAY = timedelta(weeks=9)
 SHARE_BOOKED = 0.60
 DAY = timedelta(days=1)
 MON, TUE, WED, THU, FRI, SAT = range(6)
@@ -415,8 +416,13 @@ class Diary:
                     blocked = (treatment.preparation + treatment.length + treatment.turnaround) // timedelta(minutes=1)
                     if owed < blocked / 2:
                         continue
-                    if self.place(self.random.choice(self.clients[1:]), therapist, treatment, day, minute):
+                    if self.place(self._whoever_comes(day), therapist, treatment, day, minute):
                         owed -= blocked
+
+    def _whoever_comes(self, day: date) -> Client:
+        """Anybody but the first client; the last ones have not been here lately."""
+        is_lately = day > self.today - STAYED_AWAY
+        return self.random.choice(self.clients[1:-4] if is_lately else self.clients[1:])
 
     def place(
         self,
