@@ -6,7 +6,7 @@ No list says what a client answered or why somebody is away: only how a thing st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, TextChoices
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from phonenumber_field.phonenumber import PhoneNumber
 
 from booking.enums import CHANGEABLE, AppointmentStatus
 from booking.ical import GONE
@@ -68,6 +69,8 @@ class Row:
     state: str = ""
     # until when it can be answered
     until: datetime | None = None
+    # where calling is what is to be done
+    phone: PhoneNumber | None = None
 
 
 Found = QuerySet[Any] | list[Appointment]
@@ -95,7 +98,7 @@ class Worklist:
     def _row(self, subject: Any) -> Row:
         match subject:
             case Appointment():
-                return _of_session(subject, _ago(subject, self._asked) if self.work == Work.UNSEEN else "")
+                return _of_unseen(subject, self._asked) if self.work == Work.UNSEEN else _of_session(subject)
             case Repair():
                 return _of_repair(subject)
             case Offer():
@@ -185,14 +188,16 @@ _LISTS: dict[Work, Callable[[Asked], Found]] = {
 # ---- rows -------------------------------------------------------------------------------------------------------------------
 
 
-def _of_session(session: Appointment, state: str) -> Row:
+def _of_session(session: Appointment) -> Row:
     assert session.client is not None  # only what is merely held has none
-    return Row(session.pk, session.client.pk, session.client.name, session.starts_at, session.therapist.name, state)
+    return Row(session.pk, session.client.pk, session.client.name, session.starts_at, session.therapist.name)
 
 
-def _ago(session: Appointment, asked: Asked) -> str:
+def _of_unseen(session: Appointment, asked: Asked) -> Row:
+    assert session.client is not None
     weeks = (asked.now - session.starts_at) // timedelta(weeks=1)
-    return ngettext("%(n)d week ago", "%(n)d weeks ago", weeks) % {"n": weeks}
+    ago = ngettext("%(n)d week ago", "%(n)d weeks ago", weeks) % {"n": weeks}
+    return replace(_of_session(session), state=ago, phone=session.client.phone or None)
 
 
 def _of_repair(repair: Repair) -> Row:

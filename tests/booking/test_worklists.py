@@ -254,6 +254,7 @@ class TestPage:
         html = page(desk, "unseen", weeks="4").content.decode()
         assert "Ada Okafor" in html
         assert "5 weeks ago" in html
+        assert f'href="tel:{practice.ada.phone}"' in html
 
     @pytest.mark.parametrize("weeks", ["0", "-3", "521", "99999999", "a", "²", ""])
     def test_weeks_that_make_no_sense_are_eight(self, desk, weeks):
