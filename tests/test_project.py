@@ -73,6 +73,13 @@ def test_no_template_of_a_page_has_inline_script_or_style():
         assert not re.search(r"<script(?![^>]*\s(?:src=|type=.application/json))", text), page
 
 
+def test_what_asks_while_somebody_types_or_chooses_says_what_becomes_of_what_it_asked_before():
+    """Without it htmx forgets the third of three things that are asked in a hurry."""
+    for page in (ROOT / "templates").rglob("*.html"):
+        for tag in re.findall(r"""<[a-z]+\s[^<>]*hx-trigger="(?:change|input)[^<>]*>""", page.read_text()):
+            assert "hx-sync=" in tag, (page, tag)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

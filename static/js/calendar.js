@@ -50,6 +50,8 @@ const state = {
   etag: "",
   seenAt: "",
   isDragging: false,
+  looks: 0,
+  openings: 0,
 };
 
 function range() {
@@ -271,10 +273,12 @@ new MutationObserver(drawn).observe(root, { subtree: true, childList: true });
 
 // ---- looking at the server ----------------------------------------------------------------------------------------------
 
+// of several looks under way only the last counts: what an earlier one hears late was over when that one was asked
 async function look({ always = false } = {}) {
   const [from, to] = range();
   const view = VIEWS[state.view].columns;
   const etag = always ? "" : state.etag;
+  const number = ++state.looks;
   let answer;
   try {
     answer = await fetch(`${workspace.dataset.events}?${new URLSearchParams({ from, to, view })}`, {
@@ -282,15 +286,15 @@ async function look({ always = false } = {}) {
       headers: etag ? { "If-None-Match": etag } : {},
     });
   } catch {
-    return say(words.lost.replace("{time}", state.seenAt));
+    return number === state.looks && say(words.lost.replace("{time}", state.seenAt));
   }
   if (answer.redirected) return location.reload();
   if (state.seenAt !== "" && !always) say("");
   state.seenAt = clock(new Date(Date.now() + offset).toISOString().slice(0, 16));
-  const [stillFrom, stillTo] = range();
-  const isStale = stillFrom !== from || stillTo !== to || VIEWS[state.view].columns !== view || state.isDragging;
-  if (answer.status !== 200 || isStale) return;
-  state.found = await answer.json();
+  if (answer.status !== 200) return;
+  const found = await answer.json().catch(() => null);
+  if (!found || number !== state.looks || state.isDragging) return;
+  state.found = found;
   state.etag = answer.headers.get("ETag") ?? "";
   draw();
 }
@@ -368,9 +372,12 @@ async function opened({ event }) {
   const session = event.extendedProps;
   if (!session.own) return say(`${clock(session.start)}–${clock(session.end)}: ${session.name}`);
   if (!PANEL.matches) return location.assign(addressOf(session.id));
+  const number = ++state.openings;
   const answer = await ask(addressOf(session.id));
   if (!answer?.ok) return;
-  fill(document.querySelector("#session"), await answer.text());
+  const part = await answer.text();
+  if (number !== state.openings) return; // another one was opened meanwhile
+  fill(document.querySelector("#session"), part);
   panel.hidden = false;
   panel.dataset.id = session.id;
   mark();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import date, datetime
 
@@ -22,6 +23,10 @@ from tests.factories import UserFactory
 __all__ = ["book", "book_series", "tess"]  # fixtures, for the sessions that a journey begins with
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
+
+#: Milliseconds after which what is waited for no longer comes, also on a slow machine that does something else besides.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 CHROMIUM = shutil.which("chromium")
 #: Without preloading: axe would copy style sheets into the page, which the policy rightly blocks.
@@ -76,6 +81,7 @@ class Visitor:
     def look(self, heading: str) -> None:
         """Expect this heading, no horizontal scrolling, nothing blocked by the policy and nothing found by axe."""
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(re.compile(heading))
+        self.page.wait_for_load_state()
         assert self.faults() == []
 
     def faults(self, rules: dict[str, object] = RULES) -> list[object]:
@@ -113,7 +119,7 @@ def visit(chromium: Browser, live_server, clock):
             locale="en-GB",
             bypass_csp=False,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         context.clock.set_fixed_time(clock)
         contexts.append(context)
         return Visitor(context.new_page(), live_server.url)
@@ -121,6 +127,15 @@ def visit(chromium: Browser, live_server, clock):
     yield arrive
     for context in contexts:
         context.close()
+    everybody_is_answered()
+
+
+def everybody_is_answered() -> None:
+    """Wait until the server is through with what the closed browsers had asked: the tables are emptied after this."""
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=PATIENCE / 1000)
+            assert not thread.is_alive(), "somebody is still being answered"
 
 
 @pytest.fixture

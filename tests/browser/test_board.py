@@ -200,6 +200,7 @@ def test_everything_works_without_script(desk, day):
     expect(visitor.page.get_by_role("complementary", name="Ada Okafor")).to_be_visible()
     assert state(ada) == State.ARRIVED
     visitor.page.get_by_role("complementary").get_by_role("button", name="Undo").click()
+    expect(visitor.page.get_by_role("complementary")).to_contain_text("Not confirmed")
     assert state(ada) == State.BOOKED
 
 

@@ -51,6 +51,7 @@ def test_a_blood_thinner_and_an_antiplatelet_stop_until_the_desk_records_the_cle
     add_medicine(ada, "eliqis", "Eliquis")
     add_medicine(ada, "clopidogrel", "clopidogrel")
     ada.page.get_by_role("button", name="Save and go on").click()
+    ada.look("Past injuries and operations")
     ada.open(f"/intake/{draft.pk}/")
     ada.press("Send")
     ada.look("What your answers mean")

@@ -61,9 +61,10 @@ class Hand:
         self.fields += 1
 
     def find(self, words: str) -> None:
-        """The search has the focus when it opens and answers while it is typed into."""
+        """The search has the focus when it opens and hears all that is typed at once, so that it is asked once."""
         expect(self.page.locator("input[type=search]:focus")).to_be_visible()
-        self.page.keyboard.type(words)
+        self.page.wait_for_load_state()
+        self.page.keyboard.insert_text(words)
         self.fields += 1
 
     def link(self, name: str) -> Locator:
@@ -183,6 +184,7 @@ def a_weekly_course(desk):
         hand.choose("How often", "Weekly")
         hand.type("Day", FIRST.isoformat())
         hand.type("At", "09:00")
+        expect(hand.page.locator(".answer")).to_contain_text("Tess Oduya, Tue 9 Feb, 9:00: free.")
         hand.press(hand.button("^Plan from there ?: Tess Oduya"))
         desk.visitor.look("4 dates at 9:00")
         expect(hand.page.get_by_text("minutes left")).to_be_visible()

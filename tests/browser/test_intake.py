@@ -173,13 +173,13 @@ def signed_in(visit, ada, client):
     return arrive
 
 
-def test_whoever_left_the_form_alone_signs_in_again_and_finds_what_they_had_typed(signed_in, mailoutbox, now):
+def test_whoever_left_the_form_alone_signs_in_again_and_finds_what_they_had_typed(signed_in, mailoutbox):
     phone, draft = signed_in(width=360, scheme="dark")
     phone.open(f"/intake/{draft.pk}/part-1/")
     phone.look("About you")
     phone.fill_in(**{"Who should we call": "Cem Aydin"})
 
-    with time_machine.travel(now + timedelta(minutes=31)):
+    with time_machine.travel(timezone.now() + timedelta(minutes=31)):
         phone.page.get_by_role("button", name="Save and go on").click()
         phone.look("Sign in")
         expect(phone.page.get_by_text("What you filled in is kept.")).to_be_visible()

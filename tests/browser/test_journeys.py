@@ -30,6 +30,7 @@ def address(practice, day, **more):
 
 def prove(visitor, mailoutbox):
     """Type the code that came by mail."""
+    expect(visitor.page.get_by_role("textbox", name=re.compile("Code"))).to_be_visible()
     code = re.search(r"\b(\d{6})\b", mailoutbox[-1].body)[1]
     visitor.fill_in(Code=code)
     visitor.press("^Book")
@@ -111,12 +112,12 @@ def test_a_daily_series_of_five_with_a_conflict_and_a_swap(visit, practice, tues
     ada.look("5 dates at 9:00")
     expect(ada.page.get_by_text("Tess is already booked on")).to_be_visible()
     fifth = ada.page.locator(".plan > li").nth(4)
-    before = fifth.locator(".date, .time").all_inner_texts()
+    when = fifth.locator(".date, .time")
+    before = when.all_inner_texts()
     fifth.locator("summary").click()
     fifth.get_by_role("button", name="Use this one").click()
-    ada.page.wait_for_load_state()
+    expect(when).not_to_have_text(before, use_inner_text=True)
     ada.look("5 dates at 9:00")
-    assert ada.page.locator(".plan > li").nth(4).locator(".date, .time").all_inner_texts() != before
     ada.page.get_by_role("link", name="Take these 5 dates").click()
     ada.fill_in(**{"^Name": "Alex Moreno", "E-mail": "alex@example.org"})
     ada.page.get_by_role("checkbox", name=re.compile("I agree")).check()
@@ -178,7 +179,7 @@ def test_a_plan_is_shown_and_held_as_soon_as_it_is_chosen(visit, practice, tuesd
     expect(other).to_be_checked()
     expect(other).to_be_focused()
     assert ada.page.evaluate("window.sameDocument")
-    assert ada.page.url != before
+    expect(ada.page).not_to_have_url(before)
     ada.look("8 dates at 9:00")
     assert set(Appointment.objects.filter(status="held").values_list("local_time", flat=True)) == {time(9)}
     ada.page.get_by_role("link", name="Take these 8 dates").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,6 +16,8 @@ from booking.services.notes import NoteText, Point, lock_unsigned, save_note, si
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+#: It is five minutes to half past ten, and a little later on a slow machine.
+SAVED = re.compile(r"^\s*Saved 10:2\d\s*$")
 WIDTHS = pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")], ids=["wide", "narrow"])
 
 
@@ -81,7 +84,7 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
     tess.page.get_by_label("Pressure, Calf (left)").select_option(label="5, medium")
     tess.page.get_by_label("How (optional), Calf (left)").fill("three holds")
     tess.page.locator('input[name="pain_before"][value="6"]').check(force=True)
-    expect(state(tess)).to_have_text("Saved 10:25")
+    expect(state(tess)).to_have_text(SAVED)
     expect(tess.page.locator(".note-form .body-chart .mark")).to_have_text("1")
     expect(tess.page.get_by_role("img", name="Body chart, front and back: 1 Calf (left)")).to_be_visible()
     tess.look("Ada Okafor")
@@ -89,7 +92,7 @@ def test_a_note_is_written_from_the_list_keeps_itself_is_signed_and_takes_an_add
     assert waiting(tess) == []
 
     press(tess, "Sign")
-    expect(tess.page.get_by_text("It can be corrected until Tue 2 Feb, 10:25")).to_be_visible()
+    expect(tess.page.get_by_text(re.compile(r"It can be corrected until Tue 2 Feb, 10:2\d"))).to_be_visible()
     tess.look("Ada Okafor")
 
     with time_machine.travel(session.ends_at + timedelta(days=2)):
@@ -127,7 +130,7 @@ def test_a_note_that_locked_before_it_was_signed_says_so_and_is_signed_as_it_is(
 def test_a_broken_connection_loses_nothing_and_what_waited_is_sent_when_it_is_back(tess, width, scheme):
     visitor = tess(width=width, scheme=scheme)
     part(visitor, "Plan").fill("Once more.")
-    expect(state(visitor)).to_have_text("Saved 10:25")
+    expect(state(visitor)).to_have_text(SAVED)
 
     visitor.page.context.set_offline(True)
     part(visitor, "Plan").fill("Once more. Less on the left.")
@@ -140,7 +143,7 @@ def test_a_broken_connection_loses_nothing_and_what_waited_is_sent_when_it_is_ba
     assert kept().plan == "Once more."
 
     visitor.page.context.set_offline(False)
-    expect(state(visitor)).to_have_text("Saved 10:25")
+    expect(state(visitor)).to_have_text(SAVED)
     assert kept().plan == "Once more. Less on the left."
     assert waiting(visitor) == []
 
@@ -188,7 +191,7 @@ def test_text_that_waited_while_the_note_locked_becomes_an_addendum(tess, sessio
 def test_of_two_windows_the_later_one_sees_both_texts_and_saves_hers(tess, width, scheme):
     first, second = tess(width=width, scheme=scheme), tess(width=width, scheme=scheme)
     part(first, "Plan").fill("First.")
-    expect(state(first)).to_have_text("Saved 10:25")
+    expect(state(first)).to_have_text(SAVED)
 
     part(second, "Plan").fill("Second.")
     expect(state(second)).to_contain_text("saved in another window")

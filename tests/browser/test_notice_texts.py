@@ -57,6 +57,7 @@ def test_a_text_message_asks_for_nothing_that_it_cannot_have(manager, signed_in)
     desk.look("Add text of a message")
     desk.press("^Save$")
 
+    expect(desk.page.get_by_role("heading", level=1)).to_contain_text("Texts of messages")
     assert NoticeText.objects.get().opening == "Soon, {name}: {when}"
 
 
@@ -73,4 +74,5 @@ def test_without_javascript_a_button_shows_it_and_nothing_typed_is_lost(manager,
     expect(desk.page.get_by_label("Subject")).to_have_value("{practice}: {when}")
     desk.press("^Save$")
 
+    expect(desk.page.get_by_role("heading", level=1)).to_contain_text("Texts of messages")
     assert NoticeText.objects.get().subject == "{practice}: {when}"

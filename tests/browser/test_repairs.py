@@ -166,5 +166,6 @@ def test_what_changed_meanwhile_is_shown_again_before_it_is_saved(desk, practice
     expect(robin.page.get_by_role("alert")).to_contain_text("What breaks has changed since you looked")
     assert not TimeOff.objects.exists()
     robin.press("Save and ask 5 clients")
+    expect(robin.page.get_by_text("5 clients were asked.")).to_be_visible()
     assert TimeOff.objects.count() == 1
     assert Repair.objects.count() == 5

@@ -23,7 +23,7 @@ def test_by_keyboard_from_the_board_to_booked_whatever_the_typing(signed_in, wit
     desk.page.keyboard.press("w")
     desk.look("Walk-in")
     expect(desk.page.get_by_role("searchbox")).to_be_focused()
-    desk.page.keyboard.type("okafro")
+    desk.page.keyboard.insert_text("okafro")
     desk.page.keyboard.press("Enter")
     desk.page.get_by_role("link", name="Now Ada Okafor").press("Enter")
     desk.look("Walk-in: Ada Okafor")

@@ -54,7 +54,7 @@ def unused_port() -> int:
 def sink(settings, unused_port: int) -> Iterator[Sink]:
     """A real SMTP server on the loopback, to which mail goes."""
     handler = Sink()
-    controller = Controller(handler, hostname="127.0.0.1", port=unused_port)
+    controller = Controller(handler, hostname="127.0.0.1", port=unused_port, ready_timeout=60)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_port

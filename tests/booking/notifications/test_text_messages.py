@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.checks import run_checks
 
 from booking.enums import AppointmentStatus, Channel, Fit, NotificationKind
@@ -137,7 +138,8 @@ def test_its_link_is_short_and_opens_the_session(client, practice, book, now):
     Link.objects.give_out([message.link])
     text = message.sms.text
 
-    opened = client.get(re.search(r"(/l/[\w-]{22}/)", text)[1])
+    with time_machine.travel(now):
+        opened = client.get(re.search(r"(/l/[\w-]{22}/)", text)[1])
 
     assert opened["Location"] == f"/sessions/#session-{session.pk}"
 

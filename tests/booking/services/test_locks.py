@@ -61,10 +61,11 @@ def while_locked(first: QuerySet, workflow: Callable[[], object], then: QuerySet
 
 
 def _until_somebody_waits(thread: Thread) -> None:
+    """For us, that is: tests of another worker wait for locks in the same server."""
     ends = monotonic() + 20
     with connection.cursor() as cursor:
         while monotonic() < ends:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
             if cursor.fetchone()[0]:
                 return
             assert thread.is_alive(), "it never asked for the lock"
