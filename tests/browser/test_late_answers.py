@@ -65,6 +65,24 @@ def test_of_two_sessions_opened_one_after_the_other_the_second_stays(signed_in, 
     expect(heading).to_have_text("Bo Lindqvist")
 
 
+def test_what_was_done_to_one_session_is_not_answered_beside_the_next(signed_in, tess, book, practice):
+    book()
+    book(client=practice.bo, starts_at=NINE + timedelta(hours=2))
+    hers = signed_in(tess)
+    hers.open(WEEK)
+    kept = keep_first(hers.page, "**/sessions/**", "POST")
+    block(hers).click()
+    hers.page.get_by_role("button", name="Arrived").click()
+
+    block(hers, "Bo Lindqvist").click()
+    heading = hers.page.get_by_role("complementary", name="Session").get_by_role("heading", level=2)
+    expect(heading).to_have_text("Bo Lindqvist")
+    kept[0].continue_()
+
+    expect(block(hers)).to_have_class(re.compile("is-arrived"))
+    expect(heading).to_have_text("Bo Lindqvist")
+
+
 def test_of_two_days_chosen_one_after_the_other_the_second_is_shown(visit, practice, tuesday):
     ada = visit()
     ada.open(address(practice, tuesday))
