@@ -377,7 +377,10 @@ async function opened({ event }) {
   if (!answer?.ok) return;
   const part = await answer.text();
   if (number !== state.openings) return; // another one was opened meanwhile
-  fill(document.querySelector("#session"), part);
+  const before = document.querySelector("#session");
+  const place = before.cloneNode();
+  before.replaceWith(place); // what was asked of the one before is not answered here
+  fill(place, part);
   panel.hidden = false;
   panel.dataset.id = session.id;
   mark();

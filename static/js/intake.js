@@ -22,3 +22,50 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   event.target.closest("section").querySelector("[id$='-find']").click();
 });
+
+// One save after the other: what was sent earlier is never written over what was sent later. The form saves by itself once the save
+// under way is through, with what it says then; and a button that leads on waits for that, but not for ever.
+const LONGEST = 10000; // milliseconds
+
+function saveInTurn(form) {
+  const underWay = new Set();
+  let isChanged = false; // since a save took it up
+  let pressed = null; // what waits to lead on
+  let timer;
+
+  const leadOn = () => {
+    clearTimeout(timer);
+    underWay.clear();
+    const { submitter } = pressed;
+    pressed = null;
+    form.requestSubmit(submitter);
+  };
+  form.addEventListener("change", () => {
+    isChanged = true;
+  });
+  form.addEventListener("submit", (event) => {
+    if (!underWay.size) return;
+    event.preventDefault();
+    pressed = event;
+    clearTimeout(timer);
+    timer = setTimeout(leadOn, LONGEST);
+  });
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    if (!form.contains(ctx.sourceElement)) return;
+    if (underWay.size && "byItself" in ctx.sourceElement.dataset) {
+      event.preventDefault();
+      return;
+    }
+    isChanged = false;
+    underWay.add(ctx);
+  });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (!underWay.delete(ctx) || underWay.size || ctx.hx?.redirect) return;
+    if (pressed) leadOn();
+    else if (isChanged) form.dispatchEvent(new Event("change"));
+  });
+}
+
+const filledIn = document.getElementById("part");
+if (filledIn) saveInTurn(filledIn);

@@ -65,6 +65,24 @@ def test_of_two_sessions_opened_one_after_the_other_the_second_stays(signed_in, 
     expect(heading).to_have_text("Bo Lindqvist")
 
 
+def test_what_was_done_to_one_session_is_not_answered_beside_the_next(signed_in, tess, book, practice):
+    book()
+    book(client=practice.bo, starts_at=NINE + timedelta(hours=2))
+    hers = signed_in(tess)
+    hers.open(WEEK)
+    kept = keep_first(hers.page, "**/sessions/**", "POST")
+    block(hers).click()
+    hers.page.get_by_role("button", name="Arrived").click()
+
+    block(hers, "Bo Lindqvist").click()
+    heading = hers.page.get_by_role("complementary", name="Session").get_by_role("heading", level=2)
+    expect(heading).to_have_text("Bo Lindqvist")
+    kept[0].continue_()
+
+    expect(block(hers)).to_have_class(re.compile("is-arrived"))
+    expect(heading).to_have_text("Bo Lindqvist")
+
+
 def test_of_two_days_chosen_one_after_the_other_the_second_is_shown(visit, practice, tuesday):
     ada = visit()
     ada.open(address(practice, tuesday))
@@ -96,21 +114,57 @@ def test_of_places_marked_and_unmarked_in_a_hurry_the_last_choice_counts(visit, 
     expect(ada.page.get_by_role("radio", name=re.compile("Foot and calf"))).to_have_count(1)
 
 
-def test_a_form_that_is_slow_to_save_is_saved_with_what_was_answered_meanwhile(signed_in, with_form, now):
-    ada = with_form.ada
-    record_agreement(ada, health_data_question(), by=ada.user, now=now)
-    draft = open_response(ada, "first", now=now)
+@pytest.fixture
+def filling_in(signed_in, with_form, now):
+    """Ada at a part of her form, whose clock is the test's."""
+    record_agreement(with_form.ada, health_data_question(), by=with_form.ada.user, now=now)
+    draft = open_response(with_form.ada, "first", now=now)
     save_section(draft, WELL, now=now)
-    phone = signed_in(ada.user, width=360)
+    phone = signed_in(with_form.ada.user, width=360)
     phone.page.clock.install(time=now)
     phone.open(f"/intake/{draft.pk}/part-2/")
-    kept = keep_first(phone.page, "**/part-2/", "POST")
+    return phone
+
+
+def answer_yes(phone, code):
+    phone.page.locator(f'input[name="{code}"][value="yes"]').check(force=True)
+    phone.page.clock.run_for(1_100)
+
+
+def test_a_form_that_is_slow_to_save_is_saved_with_what_was_answered_meanwhile(filling_in):
+    page = filling_in.page
+    kept = keep_first(page, "**/part-2/", "POST")
 
     for code in ("headache_signs", "alcohol_today", "chest_breath"):
-        phone.page.locator(f'input[name="{code}"][value="yes"]').check(force=True)
-        phone.page.clock.run_for(1_100)
-    with phone.page.expect_response(lambda each: "chest_breath=yes" in (each.request.post_data or "")):
+        answer_yes(filling_in, code)
+    with page.expect_response(lambda each: "chest_breath=yes" in (each.request.post_data or "")):
         kept[0].continue_()
 
-    phone.page.reload()
-    expect(phone.page.locator('input[name="chest_breath"][value="yes"]')).to_be_checked()
+    page.reload()
+    expect(page.locator('input[name="chest_breath"][value="yes"]')).to_be_checked()
+
+
+def test_a_button_that_leads_on_waits_for_the_save_under_way_which_would_take_back_what_came_after_it(filling_in):
+    page = filling_in.page
+    kept = keep_first(page, "**/part-2/", "POST")
+    answer_yes(filling_in, "headache_signs")
+    page.locator('input[name="alcohol_today"][value="yes"]').check(force=True)
+
+    page.get_by_role("button", name="Save and go on").click()
+    with page.expect_request(lambda each: "do=next" in (each.post_data or "")):
+        kept[0].continue_()
+
+    filling_in.look("What brings you here")
+    page.go_back()
+    expect(page.locator('input[name="alcohol_today"][value="yes"]')).to_be_checked()
+
+
+def test_a_save_that_is_never_answered_holds_nobody_up(filling_in):
+    page = filling_in.page
+    keep_first(page, "**/part-2/", "POST")
+    answer_yes(filling_in, "headache_signs")
+
+    page.get_by_role("button", name="Save and go on").click()
+    page.clock.run_for(10_000)
+
+    filling_in.look("What brings you here")
