@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.management import call_command
 
 from booking.enums import Channel, NotificationKind, NotificationState
@@ -177,7 +178,8 @@ def test_the_practice_says_how_long_and_what_is_still_to_be_sent_stays(confirmat
     assert purge_copies(now=now + 2 * DAY, dry_run=True) == Purged(0, 0)
 
 
-def test_the_command_only_counts_when_told_so(confirmation, capsys):
-    call_command("purge_notices", dry_run=True)
+def test_the_command_only_counts_when_told_so(confirmation, capsys, now):
+    with time_machine.travel(now):
+        call_command("purge_notices", dry_run=True)
 
     assert capsys.readouterr().out == "0 copies of notices and 0 earlier ones would be emptied.\n"
