@@ -24,13 +24,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 // One save after the other: what was sent earlier is never written over what was sent later. The form saves by itself once the save
-// under way is through, with what it says then; and a button that leads on waits for that, but not for ever.
+// under way is through, with what it says then; and a button that leads on waits for that, but not for ever. Once it leads on nothing
+// is saved beside it: of a form that is sent, or left too long alone, the answer to that would lead somewhere else.
 const LONGEST = 10000; // milliseconds
 
 function saveInTurn(form) {
   const underWay = new Set();
   let isChanged = false; // since a save took it up
   let pressed = null; // what waits to lead on
+  let isLeaving = false;
   let timer;
 
   const leadOn = () => {
@@ -44,16 +46,20 @@ function saveInTurn(form) {
     isChanged = true;
   });
   form.addEventListener("submit", (event) => {
-    if (!underWay.size) return;
+    isLeaving = !underWay.size;
+    if (isLeaving) return;
     event.preventDefault();
     pressed = event;
     clearTimeout(timer);
     timer = setTimeout(leadOn, LONGEST);
   });
+  window.addEventListener("pageshow", () => {
+    isLeaving = false;
+  });
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (!form.contains(ctx.sourceElement)) return;
-    if (underWay.size && "byItself" in ctx.sourceElement.dataset) {
+    if ((isLeaving || underWay.size) && "byItself" in ctx.sourceElement.dataset) {
       event.preventDefault();
       return;
     }

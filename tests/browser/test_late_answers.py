@@ -168,3 +168,16 @@ def test_a_save_that_is_never_answered_holds_nobody_up(filling_in):
     page.clock.run_for(10_000)
 
     filling_in.look("What brings you here")
+
+
+def test_nothing_is_saved_beside_what_leads_on(filling_in):
+    is_stopped = filling_in.page.evaluate("""() => {
+        document.querySelector(".btn-primary[value=next]").click();
+        const sourceElement = document.querySelector("[data-by-itself]");
+        const detail = { ctx: { sourceElement } };
+        const asks = new CustomEvent("htmx:config:request", { bubbles: true, cancelable: true, detail });
+        return !sourceElement.dispatchEvent(asks);
+    }""")
+
+    assert is_stopped
+    expect(filling_in.page.get_by_role("heading", level=1)).to_have_text("What brings you here")
