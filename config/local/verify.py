@@ -79,7 +79,8 @@ def _steps(*, deep: bool) -> list[Step]:
         ),
         Step("secrets", [sys.executable, "-m", "config.local.secret_scan"]),
         Step("deployment", [*manage, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
-        Step("tests", [*pytest, "-n", "2"], cases),
+        Step("tests", [*pytest, "-n", "2", "-m", "not browser"], cases),
+        Step("browser", [*pytest, "-n", "2", "-m", "browser"]),
         *fuzz,
     ]
 
