@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -12,13 +11,6 @@ from pytest_django import DjangoDbBlocker
 
 from tests.factories import ClientFactory, RoomFactory, TherapistFactory, TreatmentFactory, UserFactory
 from tests.full_sign_in import fully
-
-
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays; to look through it for garbage again and again took a fifth of all processor time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 @pytest.fixture(scope="session")
