@@ -54,13 +54,7 @@ class Reach(models.Model):
     # the desk asked after somebody who had not been here for long
     called_at = models.DateTimeField(_("called"), null=True, blank=True)
 
-    personal = {
-        "channel": "contact",
-        "declined": "contact",
-        "bounced": "contact",
-        "stopped": "contact",
-        "unreached": "contact",
-    }
+    personal = {"channel": "contact", "declined": "contact", "bounced": "contact", "stopped": "contact", "unreached": "contact"}
     personal_of = "client"
 
     objects = ReachManager()
